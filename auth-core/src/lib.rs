@@ -1,0 +1,5 @@
+//! Vocabulary and ports of the auth SDK.
+
+mod page;
+
+pub use page::*;

@@ -1,0 +1,282 @@
+//! [`Batch`]: one atomic change with its preconditions.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::class::{Class, ClassMarker};
+use crate::key::Key;
+use crate::limits::{DUE_SHARDS, MAX_BATCH_BYTES, MAX_BATCH_WRITES};
+use crate::record::{CommitId, Due, IndexEntry, Version};
+use crate::timestamp::Timestamp;
+
+/// One atomic change: all of its writes are applied, or none.
+///
+/// Made by a [`BatchBuilder`], which keeps the rules that a backend may rely on: one class, each key
+/// at most once, at most 256 writes and 1 MiB, and at least one [`Put`](Write::Put) or
+/// [`Add`](Write::Add) if there is any write, so that an unknown outcome can be resolved by reading.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    id: CommitId,
+    now: Timestamp,
+    class: Class,
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    /// Starts a batch of class `C` at the caller's time.
+    pub fn builder<C: ClassMarker>(id: CommitId, now: Timestamp) -> BatchBuilder<C> {
+        BatchBuilder { id, now, writes: Vec::new(), class: PhantomData }
+    }
+
+    /// The identity of the commit and the version of what it writes.
+    #[must_use]
+    pub fn id(&self) -> CommitId {
+        self.id
+    }
+
+    /// The time of the commit; a record whose `keep_until` is at or before it counts as absent.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The class of every write.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The writes, in the order in which they were added; each key stands in one of them.
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// Whether there is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// The same batch as another attempt.
+    #[must_use]
+    pub fn with_id(mut self, id: CommitId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The same batch with its writes changed or, by `None`, left out.
+    ///
+    /// For fault injection only: a batch without its preconditions is no longer the caller's decision.
+    #[must_use]
+    pub fn map_writes(mut self, change: impl FnMut(Write) -> Option<Write>) -> Self {
+        self.writes = self.writes.into_iter().filter_map(change).collect();
+        self
+    }
+}
+
+/// One write of a [`Batch`].
+#[derive(Clone)]
+#[expect(clippy::exhaustive_enums, reason = "the contract: a backend must handle every write")]
+pub enum Write {
+    /// Writes a record with its index entries, replacing what stood there.
+    Put {
+        /// The record.
+        record: NewRecord,
+        /// What must hold of the key for the batch to be applied.
+        when: When,
+        /// The index entries of the state that is replaced.
+        old_index: Vec<IndexEntry>,
+    },
+    /// Removes a record and its index entries.
+    Delete {
+        /// The record.
+        key: Key,
+        /// What must hold of the key for the batch to be applied.
+        when: When,
+        /// The index entries of the state that is removed.
+        old_index: Vec<IndexEntry>,
+    },
+    /// Writes nothing, but the batch is applied only if `when` holds at the moment it is: the key is
+    /// locked, not merely read.
+    Check {
+        /// The record.
+        key: Key,
+        /// What must hold of it.
+        when: When,
+    },
+    /// Adds to a counter, which is 0 while it is absent.
+    Add {
+        /// The counter.
+        key: Key,
+        /// How much.
+        n: u64,
+        /// The highest sum that is permitted; a higher one refuses the whole batch with
+        /// [`CommitError::Full`](crate::CommitError::Full).
+        below: Option<u64>,
+        /// Until when the counter is kept. Set when the counter begins, and not moved by later
+        /// additions: a window of time ends when it ends.
+        keep_until: Timestamp,
+    },
+}
+
+impl Write {
+    /// The key that is written or checked.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put { record, .. } => &record.key,
+            Self::Delete { key, .. } | Self::Check { key, .. } | Self::Add { key, .. } => key,
+        }
+    }
+
+    fn len(&self) -> usize {
+        let entries = |list: &[IndexEntry]| -> usize {
+            list.iter().map(|e| e.name.len() + e.bytes.len()).sum()
+        };
+        self.key().as_bytes().len()
+            + match self {
+                Self::Put { record, old_index, .. } => {
+                    record.value.len() + entries(&record.index) + entries(old_index)
+                }
+                Self::Delete { old_index, .. } => entries(old_index),
+                Self::Check { .. } | Self::Add { .. } => 0,
+            }
+    }
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { record, when, .. } => write!(f, "Put({:?} when {when:?})", record.key),
+            Self::Delete { key, when, .. } => write!(f, "Delete({key:?} when {when:?})"),
+            Self::Check { key, when } => write!(f, "Check({key:?} {when:?})"),
+            Self::Add { key, n, below, .. } => write!(f, "Add({key:?} {n} below {below:?})"),
+        }
+    }
+}
+
+/// A record to be written; its version becomes the batch's id.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "the contract: a backend must handle every member")]
+pub struct NewRecord {
+    /// The name of the record.
+    pub key: Key,
+    /// JSON text.
+    pub value: Arc<str>,
+    /// The index entries of the new state.
+    pub index: Vec<IndexEntry>,
+    /// See [`Record::keep_until`](crate::Record::keep_until).
+    pub keep_until: Option<Timestamp>,
+    /// See [`Record::due`](crate::Record::due).
+    pub due: Option<Due>,
+}
+
+/// What must hold of a key.
+///
+/// *Absent* means that no record stands there, or one whose `keep_until` is at or before the batch's
+/// `now`; *present* is the opposite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the contract: a backend must handle every case")]
+pub enum When {
+    /// Nothing.
+    Any,
+    /// The key is absent.
+    Absent,
+    /// The key is present.
+    Present,
+    /// The key is present in just this state.
+    At(Version),
+}
+
+/// Builds a [`Batch`] of the class `C`.
+///
+/// ```compile_fail
+/// use auth_store::*;
+/// fn mixed(main: &mut BatchBuilder<Main>, side: BatchBuilder<Side>) {
+///     *main = side; // a batch of another class is another type
+/// }
+/// ```
+#[derive(Debug)]
+pub struct BatchBuilder<C> {
+    id: CommitId,
+    now: Timestamp,
+    writes: Vec<Write>,
+    class: PhantomData<C>,
+}
+
+impl<C: ClassMarker> BatchBuilder<C> {
+    /// Adds a write.
+    #[must_use]
+    pub fn write(mut self, write: Write) -> Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// Adds a write in place.
+    pub fn push(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    /// The finished batch.
+    ///
+    /// # Errors
+    /// [`InvalidBatch`] names the rule that is broken.
+    pub fn build(self) -> Result<Batch, InvalidBatch> {
+        if self.writes.len() > MAX_BATCH_WRITES {
+            return Err(InvalidBatch::TooManyWrites(self.writes.len()));
+        }
+        let bytes: usize = self.writes.iter().map(Write::len).sum();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(InvalidBatch::TooManyBytes(bytes));
+        }
+        let mut keys: Vec<&Key> = self.writes.iter().map(Write::key).collect();
+        keys.sort_unstable();
+        if let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(InvalidBatch::KeyTwice(twice[0].clone()));
+        }
+        if let Some(key) = keys.iter().find(|key| key.class() != C::CLASS) {
+            return Err(InvalidBatch::OtherClass((*key).clone()));
+        }
+        let due = self.writes.iter().filter_map(|write| match write {
+            Write::Put { record, .. } => record.due,
+            _ => None,
+        });
+        if let Some(due) = due.into_iter().find(|due| due.shard >= DUE_SHARDS) {
+            return Err(InvalidBatch::Shard(due.shard));
+        }
+        let writes_a_version =
+            self.writes.iter().any(|w| matches!(w, Write::Put { .. } | Write::Add { .. }));
+        if !self.writes.is_empty() && !writes_a_version {
+            return Err(InvalidBatch::WritesNothing);
+        }
+        Ok(Batch { id: self.id, now: self.now, class: C::CLASS, writes: self.writes })
+    }
+}
+
+/// A batch breaks a rule of the contract: a mistake of the program, not of the request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBatch {
+    /// More than 256 writes.
+    #[error("a batch has at most {MAX_BATCH_WRITES} writes, this one has {0}")]
+    TooManyWrites(usize),
+    /// More than 1 MiB.
+    #[error("a batch has at most {MAX_BATCH_BYTES} bytes, this one has {0}")]
+    TooManyBytes(usize),
+    /// A key stands in two writes.
+    #[error("{0:?} stands in two writes of one batch")]
+    KeyTwice(Key),
+    /// A key of the other class.
+    #[error("{0:?} is of another class than its batch")]
+    OtherClass(Key),
+    /// A shard that does not exist.
+    #[error("there are {DUE_SHARDS} shards, {0} is none of them")]
+    Shard(u16),
+    /// Deletes and checks alone leave nothing by which an unknown outcome could be resolved.
+    #[error(
+        "a batch that writes no record cannot be resolved when its outcome is unknown: put one"
+    )]
+    WritesNothing,
+}

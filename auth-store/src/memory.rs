@@ -1,0 +1,262 @@
+//! [`MemoryStore`]: the contract in its shortest form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::{Bound, Range};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::batch::{Batch, NewRecord, When, Write};
+use crate::error::{CommitError, StoreError};
+use crate::key::Key;
+use crate::limits::{MAX_GET_KEYS, MAX_PAGE, MAX_SCANS};
+use crate::record::{CommitId, IndexEntry, Queue, Record};
+use crate::scan::{Cursor, Direction, Page, Scan, ScanRange, Want};
+use crate::store::{Committed, Store, Sweep, Swept};
+use crate::tenant::TenantId;
+use crate::timestamp::Timestamp;
+
+/// A store in memory, for tests and for trying things out: nothing survives the process.
+#[derive(Default)]
+pub struct MemoryStore {
+    tenants: Mutex<BTreeMap<TenantId, Shelf>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Shelf>> {
+        // A batch is checked before anything is written, so a panic leaves no half-written one.
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records: usize = self.lock().values().map(|shelf| shelf.records.len()).sum();
+        write!(f, "MemoryStore({records} records)")
+    }
+}
+
+/// One tenant's records.
+#[derive(Default)]
+struct Shelf {
+    records: BTreeMap<Key, (Record, Vec<IndexEntry>)>,
+    index: BTreeSet<(&'static str, Box<[u8]>, Key)>,
+}
+
+impl Shelf {
+    fn live(&self, key: &Key, now: Timestamp) -> Option<&Record> {
+        let (record, _) = self.records.get(key)?;
+        record.keep_until.is_none_or(|until| until > now).then_some(record)
+    }
+
+    fn holds(&self, key: &Key, when: When, now: Timestamp) -> bool {
+        match (when, self.live(key, now)) {
+            (When::Any, _) | (When::Absent, None) | (When::Present, Some(_)) => true,
+            (When::At(version), Some(record)) => record.version == version,
+            _ => false,
+        }
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some((_, entries)) = self.records.remove(key) {
+            for entry in entries {
+                self.index.remove(&(entry.name, entry.bytes, key.clone()));
+            }
+        }
+    }
+
+    fn put(&mut self, new: &NewRecord, version: CommitId) {
+        self.remove(&new.key);
+        for entry in &new.index {
+            self.index.insert((entry.name, entry.bytes.clone(), new.key.clone()));
+        }
+        let record = Record {
+            key: new.key.clone(),
+            version,
+            value: new.value.clone(),
+            keep_until: new.keep_until,
+            due: new.due,
+        };
+        self.records.insert(new.key.clone(), (record, new.index.clone()));
+    }
+
+    /// The counter and the time it is kept until, if it is running.
+    fn counter(&self, key: &Key, now: Timestamp) -> (u64, Option<Timestamp>) {
+        self.live(key, now)
+            .map_or((0, None), |record| (record.value.parse().unwrap_or(0), record.keep_until))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
+        let now = batch.now();
+        let applied = |write: &Write| {
+            self.records.get(write.key()).is_some_and(|(record, _)| record.version == batch.id())
+        };
+        if batch.writes().iter().any(applied) {
+            return Ok(Committed::default());
+        }
+        let failed: Vec<Key> = batch
+            .writes()
+            .iter()
+            .filter(|write| match write {
+                Write::Put { record, when, .. } => !self.holds(&record.key, *when, now),
+                Write::Delete { key, when, .. } | Write::Check { key, when } => {
+                    !self.holds(key, *when, now)
+                }
+                Write::Add { .. } => false,
+            })
+            .map(|write| write.key().clone())
+            .collect();
+        if !failed.is_empty() {
+            return Err(CommitError::Conflict(failed));
+        }
+        for write in batch.writes() {
+            if let Write::Add { key, n, below: Some(below), .. } = write
+                && self.counter(key, now).0.saturating_add(*n) > *below
+            {
+                return Err(CommitError::Full(key.clone()));
+            }
+        }
+        let mut committed = Committed::default();
+        for write in batch.writes() {
+            match write {
+                Write::Put { record, .. } => self.put(record, batch.id()),
+                Write::Delete { key, .. } => self.remove(key),
+                Write::Check { .. } => {}
+                Write::Add { key, n, keep_until, .. } => {
+                    let (count, until) = self.counter(key, now);
+                    let sum = count.saturating_add(*n);
+                    committed.counters.push(sum);
+                    let counter = NewRecord {
+                        key: key.clone(),
+                        value: sum.to_string().into(),
+                        index: Vec::new(),
+                        keep_until: until.or(Some(*keep_until)),
+                        due: None,
+                    };
+                    self.put(&counter, batch.id());
+                }
+            }
+        }
+        Ok(committed)
+    }
+
+    fn scan(&self, scan: &Scan) -> Page {
+        let entries: Vec<Cursor> = match &scan.range {
+            ScanRange::Keys(range) => self
+                .records
+                .range::<[u8], _>((Bound::Included(range.start()), Bound::Excluded(range.end())))
+                .map(|(key, _)| Cursor { bytes: Box::default(), key: key.clone() })
+                .collect(),
+            ScanRange::Index { name, start, end } => self
+                .index
+                .range((Bound::Included((*name, start.clone(), Key::smallest())), Bound::Unbounded))
+                .take_while(|(n, bytes, _)| n == name && bytes < end)
+                .map(|(_, bytes, key)| Cursor { bytes: bytes.clone(), key: key.clone() })
+                .collect(),
+        };
+        let ascending = scan.direction == Direction::Ascending;
+        let beyond = |entry: &Cursor| {
+            scan.after.as_ref().is_none_or(|after| {
+                let order = (&entry.bytes, &entry.key).cmp(&(&after.bytes, &after.key));
+                if ascending { order.is_gt() } else { order.is_lt() }
+            })
+        };
+        let mut rest: Vec<Cursor> = entries.into_iter().filter(beyond).collect();
+        if !ascending {
+            rest.reverse();
+        }
+        let mut rest = rest.into_iter().skip(scan.skip as usize);
+        if let Want::Count { cap } = scan.want {
+            let count = rest.take(cap as usize).count();
+            return Page { count: u32::try_from(count).unwrap_or(cap), ..Page::default() };
+        }
+        let page: Vec<Cursor> = rest.by_ref().take(usize::from(scan.limit)).collect();
+        let next = rest.next().and_then(|_| page.last().cloned());
+        let keys = page.into_iter().map(|entry| entry.key);
+        if scan.want == Want::Keys {
+            return Page { keys: keys.collect(), next, ..Page::default() };
+        }
+        let records = keys.filter_map(|key| self.records.get(&key).map(|(r, _)| r.clone()));
+        Page { records: records.collect(), next, ..Page::default() }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn get(&self, tenant: TenantId, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
+        if keys.len() > MAX_GET_KEYS {
+            return Err(StoreError::TooLarge);
+        }
+        let tenants = self.lock();
+        let shelf = tenants.get(&tenant);
+        let record = |key| shelf.and_then(|s| s.records.get(key)).map(|(r, _)| r.clone());
+        Ok(keys.iter().map(record).collect())
+    }
+
+    async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {
+        if scans.len() > MAX_SCANS || scans.iter().any(|s| s.limit > MAX_PAGE) {
+            return Err(StoreError::TooLarge);
+        }
+        let mut tenants = self.lock();
+        let shelf = tenants.entry(tenant).or_default();
+        Ok(scans.iter().map(|scan| shelf.scan(scan)).collect())
+    }
+
+    async fn commit(&self, tenant: TenantId, batch: &Batch) -> Result<Committed, CommitError> {
+        if batch.is_empty() {
+            return Ok(Committed::default());
+        }
+        self.lock().entry(tenant).or_default().commit(batch)
+    }
+
+    async fn sweep(&self, what: Sweep, limit: u32) -> Result<Swept, StoreError> {
+        let limit = limit as usize;
+        let mut removed = 0;
+        let mut more = false;
+        for (tenant, shelf) in self.lock().iter_mut() {
+            let doomed = |(key, (record, _)): (&Key, &(Record, Vec<IndexEntry>))| {
+                let goes = match &what {
+                    Sweep::Expired { now } => record.keep_until.is_some_and(|until| until <= *now),
+                    Sweep::Range { tenant: of, range } => of == tenant && range.contains(key),
+                };
+                goes.then(|| key.clone())
+            };
+            let keys: Vec<Key> = shelf.records.iter().filter_map(doomed).collect();
+            more |= keys.len() > limit - removed;
+            for key in keys.iter().take(limit - removed) {
+                shelf.remove(key);
+                removed += 1;
+            }
+        }
+        Ok(Swept { removed: u32::try_from(removed).unwrap_or(u32::MAX), more })
+    }
+
+    async fn due(
+        &self,
+        queue: Queue,
+        now: Timestamp,
+        shards: Range<u16>,
+        limit: u32,
+    ) -> Result<Vec<(TenantId, Record)>, StoreError> {
+        let tenants = self.lock();
+        let mut due: Vec<(Timestamp, TenantId, Record)> = tenants
+            .iter()
+            .flat_map(|(tenant, shelf)| shelf.records.values().map(move |(r, _)| (*tenant, r)))
+            .filter_map(|(tenant, record)| {
+                let due = record.due?;
+                let wanted = due.queue == queue && due.at <= now && shards.contains(&due.shard);
+                wanted.then(|| (due.at, tenant, record.clone()))
+            })
+            .collect();
+        due.sort_by_key(|(at, ..)| *at);
+        due.truncate(limit as usize);
+        Ok(due.into_iter().map(|(_, tenant, record)| (tenant, record)).collect())
+    }
+}
