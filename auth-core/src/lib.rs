@@ -1,5 +1,50 @@
 //! Vocabulary and ports of the auth SDK.
+//!
+//! Everything that the engines share and nothing of what they decide: identifiers and secrets, typed
+//! records over the storage contract, decisions and the driver that feeds them with facts, sealing and
+//! signing, the HTTP boundary, and the ports behind which the embedder's own things stand.
+//!
+//! ```text
+//!   http::Request ─▶ Engine ─▶ Decision ── Need ──▶ Driver ──▶ Store
+//!                                 │                   ├──────▶ TokenSigner
+//!                                 │                   ├──────▶ IdentityDirectory
+//!                                 │                   └──────▶ Hook
+//!                                 └── Outcome { batch, answer } ──▶ commit ──▶ http::Response
+//! ```
+//!
+//! The crate has no runtime, no framework and no database driver. Its features add API and change
+//! nothing: `aws-lc` adds the generation of RSA keys.
 
-mod page;
+pub mod challenge;
+mod clock;
+pub mod decision;
+mod directory;
+mod hook;
+pub mod http;
+mod id;
+pub mod keys;
+mod limiter;
+pub mod outbox;
+pub mod page;
+mod password;
+mod principal;
+pub mod record;
+mod scope;
+pub mod seal;
+mod secret;
+mod tenant;
 
-pub use page::*;
+pub use auth_store as store;
+pub use auth_store::{Store, TenantId, Timestamp};
+
+pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
+pub use directory::{Authentication, Identity, IdentityDirectory, MemoryDirectory};
+pub use hook::{Hook, HookCall, NoHook};
+pub use id::{ChallengeId, ClientId, GrantId, KeyId, RequestId, SessionId, Subject};
+pub use limiter::{Attempt, MemoryRateLimiter, RateLimiter, TooManyAttempts};
+pub use page::{PageRenderer, PageView};
+pub use password::{PasswordCost, PasswordHasher};
+pub use principal::{Authority, Carrier, CurrentSession, Denied, Principal, bearer_token};
+pub use scope::{InvalidScope, Scopes};
+pub use secret::Secret;
+pub use tenant::{InvalidIssuer, Issuer, Tenant};

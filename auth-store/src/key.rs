@@ -31,6 +31,14 @@ impl Key {
         builder.text(kind)
     }
 
+    /// The key of `kind` whose only part is a digest, for tuples that would be too long. Cannot fail: a
+    /// kind over 64 bytes is cut there.
+    #[must_use]
+    pub fn digest(class: Class, kind: &str, digest: &[u8; 32]) -> Self {
+        let kind = kind.get(..64).unwrap_or(kind);
+        Self(Self::builder(class, kind).bytes(digest).bytes.into_boxed_slice())
+    }
+
     /// The encoded bytes, as a backend stores them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

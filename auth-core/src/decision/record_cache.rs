@@ -1,0 +1,73 @@
+//! [`RecordCache`]: records of configuration that were read a moment ago.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use auth_store::{Key, TenantId, Timestamp};
+
+use crate::decision::facts::Slot;
+
+/// Keeps records that may be a few seconds old.
+///
+/// A cached record may justify a yes for at most its time to live, and never a no: before a request is
+/// refused the driver reads again. Absence is not cached.
+pub struct RecordCache {
+    ttl: Duration,
+    records: RwLock<HashMap<(TenantId, Key), Cached>>,
+}
+
+/// When a record was read, and the record.
+type Cached = (Timestamp, Arc<Slot>);
+
+impl RecordCache {
+    /// How long a record is good for unless told otherwise: 5 seconds.
+    pub const TTL: Duration = Duration::from_secs(5);
+    /// How many records are kept; past that the cache starts anew.
+    const CAPACITY: usize = 10_000;
+
+    /// An empty cache. A `ttl` of zero caches nothing.
+    #[must_use]
+    pub fn new(ttl: Duration) -> Self {
+        Self { ttl, records: RwLock::default() }
+    }
+
+    pub(crate) fn get(&self, tenant: TenantId, key: &Key, now: Timestamp) -> Option<Arc<Slot>> {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        let (read_at, slot) = records.get(&(tenant, key.clone()))?;
+        (*read_at <= now && now.since(*read_at) < self.ttl).then(|| slot.clone())
+    }
+
+    pub(crate) fn put(&self, tenant: TenantId, key: &Key, now: Timestamp, slot: &Arc<Slot>) {
+        if self.ttl.is_zero() || slot.record.is_none() {
+            return;
+        }
+        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        if records.len() >= Self::CAPACITY {
+            records.clear();
+        }
+        records.insert((tenant, key.clone()), (now, slot.clone()));
+    }
+
+    /// Forgets a record, after this process changed it.
+    pub fn forget(&self, tenant: TenantId, key: &Key) {
+        let name = (tenant, key.clone());
+        // Most records are never cached, and reading does not keep others from reading.
+        if self.records.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {
+            self.records.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        }
+    }
+}
+
+impl Default for RecordCache {
+    fn default() -> Self {
+        Self::new(Self::TTL)
+    }
+}
+
+impl fmt::Debug for RecordCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordCache({:?})", self.ttl)
+    }
+}

@@ -1,0 +1,109 @@
+//! [`Engine`]: a table of routes and a way to answer them.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+
+use crate::http::respond;
+
+/// A request with its whole body.
+pub type Request = http::Request<Bytes>;
+/// A response with its whole body.
+pub type Response = http::Response<Bytes>;
+
+/// Which listener a route belongs to. Admin routes are never mounted on the public one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Listener {
+    /// Browsers and clients.
+    Public,
+    /// Operators and trusted services.
+    Admin,
+}
+
+/// One row of an engine's table.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Route {
+    /// The method; `HEAD` follows `GET`, and `OPTIONS` is answered for CORS.
+    pub method: Method,
+    /// The path, from the root of the host.
+    pub path: String,
+    /// Where it is mounted.
+    pub listener: Listener,
+    /// What it does: the name by which [`Engine::call`] is told.
+    pub operation: &'static str,
+    /// The longest body, in bytes.
+    pub body_limit: usize,
+}
+
+impl Route {
+    /// The longest body unless a route says otherwise: 64 KiB.
+    pub const BODY_LIMIT: usize = 64 * 1024;
+
+    /// A public route.
+    #[must_use]
+    pub fn public(method: Method, path: impl Into<String>, operation: &'static str) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            listener: Listener::Public,
+            operation,
+            body_limit: Self::BODY_LIMIT,
+        }
+    }
+}
+
+/// Something that answers requests: a provider, a demo application, …
+#[async_trait]
+pub trait Engine: Send + Sync + fmt::Debug + 'static {
+    /// All routes. The table does not change during the life of an engine.
+    fn routes(&self) -> &[Route];
+
+    /// Answers a request to the route whose `operation` this is. The client's address comes in as a
+    /// [`Peer`](crate::http::Peer) extension.
+    async fn call(&self, operation: &'static str, request: Request) -> Response;
+
+    /// The answer to a preflight for `path` (Fetch §3.2); none by default.
+    fn preflight(&self, path: &str, request: &Request) -> Option<Response> {
+        let _ = (path, request);
+        None
+    }
+}
+
+/// Answers a request by the engine's table: 404 for an unknown path, 405 with `Allow` for another method
+/// (RFC 9110 §15.5.6), 413 for a body over the route's limit.
+pub async fn dispatch(engine: &dyn Engine, listener: Listener, request: Request) -> Response {
+    let path = request.uri().path();
+    let here =
+        || engine.routes().iter().filter(|route| route.listener == listener && route.path == path);
+    if here().next().is_none() {
+        return respond::text(StatusCode::NOT_FOUND, "there is nothing here\n");
+    }
+    let head = request.method() == Method::HEAD;
+    let method = if head { &Method::GET } else { request.method() };
+    let Some(route) = here().find(|route| route.method == *method) else {
+        if request.method() == Method::OPTIONS
+            && let Some(response) = engine.preflight(path, &request)
+        {
+            return response;
+        }
+        let mut response =
+            respond::text(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path\n");
+        let allowed: Vec<&str> = here().map(|route| route.method.as_str()).collect();
+        if let Ok(allow) = HeaderValue::from_str(&allowed.join(", ")) {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        return response;
+    };
+    if request.body().len() > route.body_limit {
+        return respond::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n");
+    }
+    let mut response = engine.call(route.operation, request).await;
+    if head {
+        *response.body_mut() = Bytes::new();
+    }
+    response
+}

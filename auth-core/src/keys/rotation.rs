@@ -1,0 +1,173 @@
+//! The life of signing keys as a pure function: publish before use, retire after expiry.
+
+use std::time::Duration;
+
+use auth_store::{Main, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::id::KeyId;
+use crate::keys::SigningAlgorithm;
+use crate::record::{Kind, Unknown};
+
+/// Which keys a tenant has, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyPolicy {
+    /// An active key is kept for each of these.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// How long a new key is published before it signs, so that every verifier which follows the cache
+    /// headers of the JWK set knows it. Default: one hour.
+    pub publish_before: Duration,
+    /// After what time a key is replaced; `None` rotates by hand only. Default: 90 days.
+    pub rotate_every: Option<Duration>,
+    /// How long a replaced key stays published: the life of the longest-lived token that it may have
+    /// signed. Default: one day.
+    pub keep_after: Duration,
+    /// How often a process looks for what others changed; at most half of `publish_before`.
+    /// Default: one minute.
+    pub reload_every: Duration,
+}
+
+impl Default for KeyPolicy {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            algorithms: vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
+            publish_before: HOUR,
+            rotate_every: Some(HOUR * 24 * 90),
+            keep_after: HOUR * 24,
+            reload_every: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A tenant's signing keys, all in one record, so that a rotation is one atomic change.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct KeySetRecord {
+    pub(super) keys: Vec<StoredKey>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+/// One key of the record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredKey {
+    pub(super) kid: KeyId,
+    pub(super) alg: SigningAlgorithm,
+    /// PKCS#8, sealed under the tenant's data keys.
+    pub(super) sealed: String,
+    pub(super) active_from: Timestamp,
+}
+
+impl Kind for KeySetRecord {
+    type Class = Main;
+    const NAME: &'static str = "signing_keys";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// What is to be done to a key set.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Make a key for the algorithm that signs from this moment on.
+    pub(super) create: Vec<(SigningAlgorithm, Timestamp)>,
+    /// Remove these, which can have signed nothing that is still good.
+    pub(super) remove: Vec<KeyId>,
+}
+
+impl Plan {
+    pub(super) fn is_empty(&self) -> bool {
+        self.create.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// Decides what a key set needs at `now`. `rotate` asks for a new key whatever the age of the old one.
+pub(super) fn plan(
+    set: &KeySetRecord,
+    policy: &KeyPolicy,
+    now: Timestamp,
+    rotate: Option<SigningAlgorithm>,
+) -> Plan {
+    let mut plan = Plan::default();
+    for algorithm in &policy.algorithms {
+        let newest =
+            set.keys.iter().filter(|key| key.alg == *algorithm).map(|key| key.active_from).max();
+        match newest {
+            None => plan.create.push((*algorithm, now)),
+            Some(newest) => {
+                let due = policy.rotate_every.is_some_and(|every| {
+                    newest.saturating_add(every) <= now.saturating_add(policy.publish_before)
+                });
+                let pending = newest > now;
+                if (due || rotate == Some(*algorithm)) && !pending {
+                    plan.create.push((*algorithm, now.saturating_add(policy.publish_before)));
+                }
+            }
+        }
+    }
+    for key in &set.keys {
+        let replaced_at = set
+            .keys
+            .iter()
+            .filter(|other| other.alg == key.alg && other.active_from > key.active_from)
+            .map(|other| other.active_from)
+            .min();
+        if replaced_at.is_some_and(|at| at.saturating_add(policy.keep_after) <= now) {
+            plan.remove.push(key.kid.clone());
+        }
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(since_start: Duration) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000).unwrap().saturating_add(since_start)
+    }
+
+    fn set(active_from: &[Timestamp]) -> KeySetRecord {
+        let key = |active_from: &Timestamp| StoredKey {
+            kid: active_from.to_string().into(),
+            alg: SigningAlgorithm::Es256,
+            sealed: String::new(),
+            active_from: *active_from,
+        };
+        KeySetRecord { keys: active_from.iter().map(key).collect(), unknown: Unknown::default() }
+    }
+
+    fn policy() -> KeyPolicy {
+        KeyPolicy { algorithms: vec![SigningAlgorithm::Es256], ..KeyPolicy::default() }
+    }
+
+    #[test]
+    fn the_first_key_signs_at_once() {
+        let plan = plan(&set(&[]), &policy(), at(DAY), None);
+        assert_eq!(plan.create, [(SigningAlgorithm::Es256, at(DAY))]);
+    }
+
+    #[test]
+    fn a_new_key_is_published_before_it_signs() {
+        let first = at(Duration::ZERO);
+        assert!(plan(&set(&[first]), &policy(), at(DAY * 89), None).is_empty());
+        let now = at(DAY * 90 - HOUR);
+        let due = plan(&set(&[first]), &policy(), now, None);
+        assert_eq!(due.create, [(SigningAlgorithm::Es256, at(DAY * 90))]);
+        let pending = set(&[first, at(DAY * 90)]);
+        assert!(plan(&pending, &policy(), now, Some(SigningAlgorithm::Es256)).is_empty());
+    }
+
+    #[test]
+    fn a_replaced_key_stays_until_its_tokens_are_expired() {
+        let both = set(&[at(Duration::ZERO), at(DAY)]);
+        assert!(plan(&both, &policy(), at(DAY * 2 - HOUR), None).remove.is_empty());
+        let gone = plan(&both, &policy(), at(DAY * 2), None);
+        assert_eq!(gone.remove, [both.keys[0].kid.clone()]);
+    }
+}

@@ -1,0 +1,237 @@
+//! [`DataKeys`]: a tenant's own keys, sealed at rest by the deployment's secrets.
+
+use std::fmt;
+
+use auth_store::{Batch, CommitError, CommitId, Main, Store, TenantId, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Entropy;
+use crate::decision::{Rng, Unavailable};
+use crate::record::{Found, Kind, Unknown};
+use crate::seal::deployment::{DeploymentSecrets, derive};
+use crate::seal::{AeadKey, SealError};
+
+/// The record of a tenant's data keys. Deleting it shreds whatever the tenant has sealed.
+#[derive(Debug, Serialize, Deserialize)]
+struct DataKeyRecord {
+    /// 32 bytes under the deployment's secrets, of which every key is derived.
+    sealed: String,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl Kind for DataKeyRecord {
+    type Class = Main;
+    const NAME: &'static str = "data_keys";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A tenant's keys: `lookup` for short values that are stored as a MAC and never rotates, `seal` for
+/// what goes out and comes back, `mac` for short proofs.
+pub struct DataKeys {
+    /// Names the generation in everything sealed.
+    id: u8,
+    lookup: hmac::Key,
+    pub(super) seal: AeadKey,
+    pub(super) handle: AeadKey,
+    mac: hmac::Key,
+}
+
+/// What a sealed value or MAC is for. Two purposes never accept each other's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Purpose(pub(super) &'static str);
+
+impl Purpose {
+    /// A purpose by its name, which stays the same for ever.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+}
+
+impl DataKeys {
+    /// The generation of keys in use; blobs of another are not ours.
+    const ID: u8 = 1;
+
+    fn from_root(root: &[u8]) -> Self {
+        Self {
+            id: Self::ID,
+            lookup: hmac::Key::new(hmac::HMAC_SHA256, &derive(root, b"lookup")),
+            seal: AeadKey::new(&derive(root, b"seal")),
+            handle: AeadKey::new(&derive(root, b"handle")),
+            mac: hmac::Key::new(hmac::HMAC_SHA256, &derive(root, b"mac")),
+        }
+    }
+
+    /// The id that sealed values begin with.
+    pub(super) fn id(&self) -> u8 {
+        self.id
+    }
+
+    /// Seals `plain` for `purpose` and `context` (tenant, issuer, …): URL-safe text.
+    #[must_use]
+    pub fn seal(&self, rng: &mut Rng, purpose: Purpose, context: &[&str], plain: &[u8]) -> String {
+        let nonce: [u8; 12] = rng.bytes();
+        let sealed = self.seal.seal(nonce, &aad(self.id, purpose, context), plain);
+        URL_SAFE_NO_PAD.encode([&[self.id][..], &nonce, &sealed].concat())
+    }
+
+    /// Opens what [`DataKeys::seal`] made for the same purpose and context.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn open(
+        &self,
+        purpose: Purpose,
+        context: &[&str],
+        text: &str,
+    ) -> Result<Vec<u8>, SealError> {
+        let blob = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Invalid)?;
+        let (id, rest) = blob.split_first().ok_or(SealError::Invalid)?;
+        if *id != self.id {
+            return Err(SealError::UnknownKey);
+        }
+        let (nonce, sealed) = rest.split_first_chunk::<12>().ok_or(SealError::Invalid)?;
+        let mut sealed = sealed.to_vec();
+        let plain = self.seal.open(*nonce, &aad(*id, purpose, context), &mut sealed)?;
+        Ok(plain.to_vec())
+    }
+
+    /// A MAC of 128 bits over `parts`.
+    #[must_use]
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 16] {
+        truncate(&self.mac, purpose, parts)
+    }
+
+    /// A name of 128 bits for a short value, by which it is looked up.
+    #[must_use]
+    pub fn lookup(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 16] {
+        truncate(&self.lookup, purpose, parts)
+    }
+}
+
+impl fmt::Debug for DataKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DataKeys({})", self.id)
+    }
+}
+
+fn truncate(key: &hmac::Key, purpose: Purpose, parts: &[&[u8]]) -> [u8; 16] {
+    let mut context = hmac::Context::with_key(key);
+    for part in std::iter::once(&purpose.0.as_bytes()).chain(parts) {
+        // Each part with its length, so that no two lists give the same text.
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut mac = [0; 16];
+    mac.copy_from_slice(&context.sign().as_ref()[..16]);
+    mac
+}
+
+fn aad(id: u8, purpose: Purpose, context: &[&str]) -> Vec<u8> {
+    let mut aad = vec![id];
+    for part in std::iter::once(&purpose.0).chain(context) {
+        aad.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        aad.extend_from_slice(part.as_bytes());
+    }
+    aad
+}
+
+/// Reads a tenant's data keys from the store, or makes them.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LoadDataKeys<'a> {
+    /// Where they stand.
+    pub store: &'a dyn Store,
+    /// What seals them.
+    pub secrets: &'a DeploymentSecrets,
+    /// What they are made of.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl<'a> LoadDataKeys<'a> {
+    /// Loads from `store`.
+    #[must_use]
+    pub fn new(
+        store: &'a dyn Store,
+        secrets: &'a DeploymentSecrets,
+        entropy: &'a dyn Entropy,
+    ) -> Self {
+        Self { store, secrets, entropy }
+    }
+
+    /// The tenant's keys. The first process that asks makes them; if two ask at once one wins and the
+    /// other takes what it made. Keys that an older secret of the list sealed are sealed anew.
+    ///
+    /// # Errors
+    /// [`DataKeysUnusable`].
+    pub async fn load(
+        &self,
+        tenant: TenantId,
+        now: Timestamp,
+    ) -> Result<DataKeys, DataKeysUnusable> {
+        let purpose = format!("data keys of {tenant}");
+        let key = DataKeyRecord::key(&[]);
+        // Twice: after losing a race the winner's record is there.
+        for _ in 0..2 {
+            let read = self.store.get(tenant, std::slice::from_ref(key.raw())).await;
+            let record = read.map_err(Unavailable::from)?.into_iter().next().flatten();
+            let (root, write) = match &record {
+                Some(record) => {
+                    let found = Found::<DataKeyRecord>::read(record).map_err(Unavailable::from)?;
+                    let blob = URL_SAFE_NO_PAD.decode(&found.value.sealed);
+                    let blob = blob.map_err(|_| DataKeysUnusable::Sealed(SealError::Invalid))?;
+                    let (root, old) = self.secrets.open(&purpose, &blob)?;
+                    if !old {
+                        return Ok(DataKeys::from_root(&root));
+                    }
+                    let anew = self.record(&purpose, &root)?;
+                    let write = found.replace(&anew).map_err(Unavailable::from)?;
+                    (root, write)
+                }
+                None => {
+                    let mut root = [0; 32];
+                    self.entropy.fill(&mut root).map_err(Unavailable::from)?;
+                    let write = key.create(&self.record(&purpose, &root)?);
+                    (root.to_vec(), write)
+                }
+            };
+            let mut id = [0; 16];
+            self.entropy.fill(&mut id).map_err(Unavailable::from)?;
+            let batch = Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write);
+            match self.store.commit(tenant, &batch.build().map_err(Unavailable::from)?).await {
+                Ok(_) => return Ok(DataKeys::from_root(&root)),
+                Err(CommitError::Conflict(_) | CommitError::Unknown(_)) => {}
+                Err(error) => return Err(Unavailable::Store(error.into()).into()),
+            }
+        }
+        Err(Unavailable::Contention { attempts: 2 }.into())
+    }
+
+    fn record(&self, purpose: &str, root: &[u8]) -> Result<DataKeyRecord, Unavailable> {
+        let sealed = self.secrets.seal(self.entropy, purpose, root)?;
+        Ok(DataKeyRecord { sealed: URL_SAFE_NO_PAD.encode(sealed), unknown: Unknown::default() })
+    }
+}
+
+/// A tenant's data keys cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataKeysUnusable {
+    /// The store failed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// They are sealed under a secret that was not given.
+    #[error(
+        "the data keys in the store are sealed under another secret: give that secret, too, after the \
+         new one (the first of the list seals, all open)"
+    )]
+    Sealed(#[from] SealError),
+}

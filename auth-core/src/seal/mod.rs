@@ -1,0 +1,53 @@
+//! Sealing: data that leaves our hands and comes back, and secrets at rest.
+
+mod data_keys;
+mod deployment;
+mod handle;
+
+pub use data_keys::{DataKeys, LoadDataKeys, Purpose};
+pub use deployment::{DeploymentSecrets, WeakSecret};
+pub use handle::{Artefact, Handle, HandleDigest, Lineage};
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+/// A blob could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// Sealed under a key that is not in the list any more, or not yet.
+    #[error("sealed under a key that this process does not have")]
+    UnknownKey,
+    /// Not a blob of ours, changed, or sealed for another purpose.
+    #[error("not a sealed value, or sealed for something else")]
+    Invalid,
+}
+
+/// AES-256-GCM under one key (NIST SP 800-38D).
+struct AeadKey(LessSafeKey);
+
+impl AeadKey {
+    #[expect(clippy::expect_used, reason = "AES-256 takes every key of the 32 bytes of the type")]
+    fn new(key: &[u8; 32]) -> Self {
+        Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("a key of 32 bytes")))
+    }
+
+    fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], plain: &[u8]) -> Vec<u8> {
+        let mut sealed = plain.to_vec();
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        if self.0.seal_in_place_append_tag(nonce, Aad::from(aad), &mut sealed).is_err() {
+            // Only for more than 64 GiB.
+            sealed.clear();
+        }
+        sealed
+    }
+
+    fn open<'a>(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], SealError> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        self.0.open_in_place(nonce, Aad::from(aad), sealed).map_err(|_| SealError::Invalid)
+    }
+}
