@@ -1,0 +1,40 @@
+//! Installs Debian packages, where that is possible without asking anybody.
+
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::command;
+use crate::failure::{Failure, Outcome};
+
+/// Installs `packages` with apt, as root.
+pub(super) fn install(packages: &[&str]) -> Outcome<()> {
+    if command::which(&["apt-get"]).is_none() {
+        return Err(Failure::new("there is no apt-get to install it with"));
+    }
+    if !is_root() {
+        return Err(Failure::new("only root may install it with apt-get"));
+    }
+    update()?;
+    command::shown(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+}
+
+/// Refreshes the package lists, once in the life of this process.
+fn update() -> Outcome<()> {
+    static UPDATED: OnceLock<Result<(), String>> = OnceLock::new();
+    UPDATED
+        .get_or_init(|| command::shown(apt().args(["update", "-qq"])).map_err(|e| e.to_string()))
+        .clone()
+        .map_err(Failure::new)
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Whether this process runs as root; `/proc/self` belongs to whom the process runs as.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
