@@ -51,7 +51,7 @@ pub struct LoginRequest {
     pub client: ClientView,
     /// What is asked for.
     pub requested_scope: Scopes,
-    /// Somebody is signed in and need not prove it again: `subject` must be accepted as it is.
+    /// Somebody is signed in and need not prove it again: [`AcceptLogin::continued`] is permitted.
     pub skip: bool,
     /// Who is signed in, if anybody is.
     pub subject: Option<Subject>,
@@ -181,6 +181,9 @@ pub struct AcceptLogin {
     pub amr: Vec<String>,
     /// Anything that the consent question should know.
     pub context: Value,
+    /// Nobody proved anything anew: the session that is there goes on. Only for a request that permits
+    /// it by [`LoginRequest::skip`].
+    pub continued: bool,
 }
 
 impl AcceptLogin {
@@ -194,7 +197,14 @@ impl AcceptLogin {
             acr: None,
             amr: Vec::new(),
             context: Value::Null,
+            continued: false,
         }
+    }
+
+    /// The session of `subject` goes on.
+    #[must_use]
+    pub fn continued(subject: impl Into<Subject>) -> Self {
+        Self { continued: true, ..Self::new(subject) }
     }
 
     /// The same by these methods (RFC 8176).

@@ -32,6 +32,7 @@ pub mod record;
 mod scope;
 pub mod seal;
 mod secret;
+pub mod settle;
 mod tenant;
 
 pub use auth_store as store;

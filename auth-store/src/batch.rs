@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::class::{Class, ClassMarker};
 use crate::key::Key;
-use crate::limits::{DUE_SHARDS, MAX_BATCH_BYTES, MAX_BATCH_WRITES};
+use crate::limits::{DUE_SHARDS, MAX_BATCH_BYTES, MAX_BATCH_WRITES, MAX_INDEX_LEN};
 use crate::record::{CommitId, Due, IndexEntry, Version};
 use crate::timestamp::Timestamp;
 
@@ -86,7 +86,8 @@ pub enum Write {
         record: NewRecord,
         /// What must hold of the key for the batch to be applied.
         when: When,
-        /// The index entries of the state that is replaced.
+        /// The index entries of the state that is replaced: a hint that spares a backend looking for
+        /// them. The record's old entries are gone afterwards whether or not they are named here.
         old_index: Vec<IndexEntry>,
     },
     /// Removes a record and its index entries.
@@ -106,7 +107,9 @@ pub enum Write {
         /// What must hold of it.
         when: When,
     },
-    /// Adds to a counter, which is 0 while it is absent.
+    /// Adds to a counter, which is 0 while it is absent; a sum past `u64::MAX` stays there. Adding to
+    /// a record that is no counter refuses the batch with
+    /// [`CommitError::Unavailable`](crate::CommitError::Unavailable).
     Add {
         /// The counter.
         key: Key,
@@ -239,6 +242,13 @@ impl<C: ClassMarker> BatchBuilder<C> {
         if let Some(key) = keys.iter().find(|key| key.class() != C::CLASS) {
             return Err(InvalidBatch::OtherClass((*key).clone()));
         }
+        let entries = self.writes.iter().flat_map(|write| match write {
+            Write::Put { record, .. } => record.index.as_slice(),
+            _ => &[],
+        });
+        if let Some(entry) = entries.into_iter().find(|entry| entry.bytes.len() > MAX_INDEX_LEN) {
+            return Err(InvalidBatch::IndexTooLong(entry.name));
+        }
         let due = self.writes.iter().filter_map(|write| match write {
             Write::Put { record, .. } => record.due,
             _ => None,
@@ -274,6 +284,9 @@ pub enum InvalidBatch {
     /// A shard that does not exist.
     #[error("there are {DUE_SHARDS} shards, {0} is none of them")]
     Shard(u16),
+    /// An index entry over 512 bytes.
+    #[error("an entry of the index `{0}` is longer than {MAX_INDEX_LEN} bytes: index a prefix or digest")]
+    IndexTooLong(&'static str),
     /// Deletes and checks alone leave nothing by which an unknown outcome could be resolved.
     #[error(
         "a batch that writes no record cannot be resolved when its outcome is unknown: put one"

@@ -2,6 +2,8 @@
 
 /// The longest [`Key`](crate::Key), in bytes.
 pub const MAX_KEY_LEN: usize = 512;
+/// The longest bytes of an [`IndexEntry`](crate::IndexEntry).
+pub const MAX_INDEX_LEN: usize = 512;
 /// The most keys of one [`Store::get`](crate::Store::get).
 pub const MAX_GET_KEYS: usize = 256;
 /// The most ranges of one [`Store::scan`](crate::Store::scan).

@@ -88,9 +88,15 @@ impl Shelf {
     }
 
     /// The counter and the time it is kept until, if it is running.
-    fn counter(&self, key: &Key, now: Timestamp) -> (u64, Option<Timestamp>) {
-        self.live(key, now)
-            .map_or((0, None), |record| (record.value.parse().unwrap_or(0), record.keep_until))
+    fn counter(
+        &self,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<(u64, Option<Timestamp>), CommitError> {
+        let Some(record) = self.live(key, now) else { return Ok((0, None)) };
+        let count = record.value.parse();
+        let count = count.map_err(|_| CommitError::Unavailable("not a counter".into()))?;
+        Ok((count, record.keep_until))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
@@ -117,10 +123,11 @@ impl Shelf {
             return Err(CommitError::Conflict(failed));
         }
         for write in batch.writes() {
-            if let Write::Add { key, n, below: Some(below), .. } = write
-                && self.counter(key, now).0.saturating_add(*n) > *below
-            {
-                return Err(CommitError::Full(key.clone()));
+            if let Write::Add { key, n, below, .. } = write {
+                let (count, _) = self.counter(key, now)?;
+                if below.is_some_and(|below| count.saturating_add(*n) > below) {
+                    return Err(CommitError::Full(key.clone()));
+                }
             }
         }
         let mut committed = Committed::default();
@@ -130,7 +137,7 @@ impl Shelf {
                 Write::Delete { key, .. } => self.remove(key),
                 Write::Check { .. } => {}
                 Write::Add { key, n, keep_until, .. } => {
-                    let (count, until) = self.counter(key, now);
+                    let (count, until) = self.counter(key, now)?;
                     let sum = count.saturating_add(*n);
                     committed.counters.push(sum);
                     let counter = NewRecord {
@@ -201,11 +208,12 @@ impl Store for MemoryStore {
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {
-        if scans.len() > MAX_SCANS || scans.iter().any(|s| s.limit > MAX_PAGE) {
+        if scans.len() > MAX_SCANS || scans.iter().any(|s| !(1..=MAX_PAGE).contains(&s.limit)) {
             return Err(StoreError::TooLarge);
         }
-        let mut tenants = self.lock();
-        let shelf = tenants.entry(tenant).or_default();
+        let tenants = self.lock();
+        let empty = Shelf::default();
+        let shelf = tenants.get(&tenant).unwrap_or(&empty);
         Ok(scans.iter().map(|scan| shelf.scan(scan)).collect())
     }
 

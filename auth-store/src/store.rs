@@ -49,17 +49,20 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// A page of each of up to 64 ranges, in the order of the ranges, in one round trip.
     ///
-    /// A record that is present throughout a scan appears in exactly one of its pages, whatever is
-    /// written meanwhile.
+    /// An entry that is present throughout a scan appears in exactly one of its pages, whatever is
+    /// written meanwhile. A scan by key has one entry a record, a scan of an index one for each
+    /// [`IndexEntry`](crate::IndexEntry).
     ///
     /// # Errors
-    /// As [`get`](Store::get); [`StoreError::TooLarge`] over 64 ranges or over the page limit.
+    /// As [`get`](Store::get); [`StoreError::TooLarge`] over 64 ranges, or for a limit that is 0 or over
+    /// the page limit.
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError>;
 
     /// Applies a batch, whole or not at all, in one round trip.
     ///
     /// A batch whose id is already the version of one of its keys was applied before: it succeeds
-    /// without effect. An empty batch succeeds without a round trip.
+    /// without effect. An empty batch succeeds without a round trip. Preconditions are checked before
+    /// the bounds of counters, and of two commits that exclude each other exactly one succeeds.
     ///
     /// # Errors
     /// See [`CommitError`].
@@ -73,7 +76,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn sweep(&self, what: Sweep, limit: u32) -> Result<Swept, StoreError>;
 
     /// Up to `limit` records of every tenant that stand in `queue` and in one of `shards` and are due
-    /// at or before `now`, oldest first. Reading does not claim them: a worker commits its claim.
+    /// at or before `now`, oldest first, those past their `keep_until` included until they are swept.
+    /// Reading does not claim them: a worker commits its claim.
     ///
     /// # Errors
     /// As [`get`](Store::get).

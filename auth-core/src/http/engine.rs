@@ -103,6 +103,9 @@ pub async fn dispatch(engine: &dyn Engine, listener: Listener, request: Request)
     }
     let mut response = engine.call(route.operation, request).await;
     if head {
+        // The length of what a GET would bring (RFC 9110 §8.6).
+        let length = HeaderValue::from(response.body().len());
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length);
         *response.body_mut() = Bytes::new();
     }
     response

@@ -16,5 +16,5 @@ pub use cors::CorsPolicy;
 pub use engine::{Engine, Listener, Request, Response, Route, dispatch};
 pub use form::{Form, FormError};
 pub use locale::preferred_locales;
-pub use proxy::{Peer, TrustedProxies};
+pub use proxy::{InvalidNetwork, Peer, TrustedProxies};
 pub use respond::{PageResponse, empty, json, no_store, redirect, text};

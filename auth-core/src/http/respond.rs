@@ -102,13 +102,14 @@ impl<'a> PageResponse<'a> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        // Not `no-referrer`: with it browsers send `Origin: null` from our own forms.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         no_store(headers);
         // No `form-action`: browsers apply it to the redirects after a form, too, and those lead to
         // whatever redirect URI the client registered.
         let policy = format!(
             "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
-             img-src https: data:; base-uri 'none'; frame-ancestors 'none'"
+             img-src 'self' https:; base-uri 'none'; frame-ancestors 'none'"
         );
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);

@@ -92,6 +92,13 @@ impl<'a> CompactJws<'a> {
         &self.header
     }
 
+    /// A text claim that nobody vouches for, to look up whose keys verify the token.
+    #[must_use]
+    pub fn unverified_text(&self, claim: &str) -> Option<String> {
+        let claims = parse_object(&self.payload).ok()?;
+        claims.get(claim)?.as_str().map(str::to_owned)
+    }
+
     /// The claims, if `key` signed them with the algorithm of the header and may do so.
     ///
     /// # Errors

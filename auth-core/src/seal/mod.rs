@@ -4,7 +4,7 @@ mod data_keys;
 mod deployment;
 mod handle;
 
-pub use data_keys::{DataKeys, LoadDataKeys, Purpose};
+pub use data_keys::{DataKeys, DataKeysUnusable, LoadDataKeys, Purpose};
 pub use deployment::{DeploymentSecrets, WeakSecret};
 pub use handle::{Artefact, Handle, HandleDigest, Lineage};
 

@@ -1,0 +1,83 @@
+//! [`mount`] and [`mount_admin`]: an engine as a router.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use auth_core::http::{Engine, Listener, Peer, dispatch, text};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{Response, StatusCode};
+use axum::routing::any;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+/// A router with the public routes of an engine.
+///
+/// Their paths count from the root of the host: `merge` it into the application's router, do not
+/// `nest` it. A path that the engine does not have stays the application's. The engine learns the
+/// address of the client if the service was made by
+/// [`into_make_service_with_connect_info::<SocketAddr>`](Router::into_make_service_with_connect_info).
+///
+/// # Panics
+/// As [`Router::merge`] does, when the application has one of the paths already.
+pub fn mount<S>(engine: Arc<dyn Engine>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    router(engine, Listener::Public)
+}
+
+/// A router with the admin routes of an engine, for a listener that the public does not reach.
+pub fn mount_admin<S>(engine: Arc<dyn Engine>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    router(engine, Listener::Admin)
+}
+
+fn router<S>(engine: Arc<dyn Engine>, listener: Listener) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let mut limits = BTreeMap::new();
+    for route in engine.routes().iter().filter(|route| route.listener == listener) {
+        let limit = limits.entry(literal(&route.path)).or_insert(0);
+        *limit = route.body_limit.max(*limit);
+    }
+    // The checks refuse segments such as `:id`, which meant something in axum 0.7; here they are literal.
+    limits.into_iter().fold(Router::new().without_v07_checks(), |router, (path, limit)| {
+        let engine = Arc::clone(&engine);
+        let answer = move |request| answer(Arc::clone(&engine), listener, limit, request);
+        router.route(&path, any(answer))
+    })
+}
+
+/// The pattern that matches exactly this path.
+fn literal(path: &str) -> String {
+    path.replace('{', "{{").replace('}', "}}")
+}
+
+async fn answer(
+    engine: Arc<dyn Engine>,
+    listener: Listener,
+    limit: usize,
+    request: Request,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(ConnectInfo(address)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() {
+        let peer = Peer(address.ip());
+        parts.extensions.insert(peer);
+    }
+    let response = match Limited::new(body, limit).collect().await {
+        Ok(body) => {
+            let request = Request::from_parts(parts, body.to_bytes());
+            dispatch(&*engine, listener, request).await
+        }
+        Err(error) if error.is::<LengthLimitError>() => {
+            text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n")
+        }
+        Err(_) => text(StatusCode::BAD_REQUEST, "the body broke off\n"),
+    };
+    response.map(Body::from)
+}

@@ -1,0 +1,26 @@
+//! `state` and `nonce`: too long to be guessed, or absent (RFC 9700 §4.7).
+
+use auth_core::http::Form;
+
+use crate::authorize::{RedirectError, ValidatedRedirect};
+use crate::refusal::ErrorCode;
+
+/// The fewest characters of a value that protects a client.
+const MIN: usize = 8;
+/// The most bytes of a value that is carried along.
+const MAX: usize = 1024;
+
+pub(crate) fn entropy(form: &Form, to: &ValidatedRedirect) -> Result<(), RedirectError> {
+    for (name, code) in [("state", ErrorCode::InvalidState), ("nonce", ErrorCode::InvalidRequest)] {
+        let Some(value) = form.get(name) else { continue };
+        if value.chars().count() < MIN {
+            let text = format!("the parameter '{name}' has insufficient entropy: at least {MIN} characters");
+            return Err(RedirectError::new(to, code, text));
+        }
+        if value.len() > MAX {
+            let text = format!("the parameter '{name}' is longer than {MAX} bytes");
+            return Err(RedirectError::new(to, ErrorCode::InvalidRequest, text));
+        }
+    }
+    Ok(())
+}

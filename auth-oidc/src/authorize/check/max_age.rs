@@ -1,0 +1,20 @@
+//! `max_age`: seconds since the person last proved who they are (OpenID Connect Core §3.1.2.1).
+
+use auth_core::http::Form;
+
+use crate::authorize::{RedirectError, ValidatedRedirect};
+use crate::client::Client;
+use crate::refusal::ErrorCode;
+
+pub(crate) fn max_age(
+    form: &Form,
+    client: &Client,
+    to: &ValidatedRedirect,
+) -> Result<Option<u64>, RedirectError> {
+    let Some(text) = form.get("max_age") else { return Ok(client.default_max_age) };
+    let seconds = text.parse().map_err(|_| {
+        let text = "the parameter 'max_age' is not a number of seconds";
+        RedirectError::new(to, ErrorCode::InvalidRequest, text)
+    })?;
+    Ok(Some(seconds))
+}

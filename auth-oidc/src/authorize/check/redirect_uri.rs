@@ -1,0 +1,46 @@
+//! `redirect_uri`: byte for byte one that the client registered (RFC 9700 §4.1.3).
+
+use auth_core::Issuer;
+use auth_core::http::Form;
+
+use crate::authorize::{PageError, ResponseMode, ValidatedRedirect};
+use crate::client::{Client, RedirectUri};
+use crate::refusal::ErrorCode;
+
+/// Validates where the answer goes. Until this has succeeded there is no way to redirect.
+pub(crate) fn redirect_uri(
+    form: &Form,
+    client: &Client,
+    issuer: &Issuer,
+) -> Result<ValidatedRedirect, PageError> {
+    let refuse = |text| PageError::new(ErrorCode::InvalidRequest, text);
+    let requested = form.get("redirect_uri").ok_or_else(|| {
+        refuse("the parameter 'redirect_uri' is missing: send one that the client registered")
+    })?;
+    if !still_registered(client, requested) {
+        return Err(refuse(
+            "the parameter 'redirect_uri' is not one that the client registered; they are \
+             compared byte by byte",
+        ));
+    }
+    let mode = form.get("response_mode").map_or(Some(ResponseMode::Query), |requested| {
+        ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == requested)
+    });
+    let mode = mode.ok_or_else(|| {
+        refuse("the parameter 'response_mode' is not one of query, fragment and form_post")
+    })?;
+    Ok(ValidatedRedirect {
+        uri: requested.to_owned(),
+        mode,
+        state: form.get("state").map(str::to_owned),
+        issuer: issuer.as_str().to_owned(),
+    })
+}
+
+/// Whether the client registers this URI now.
+pub(crate) fn still_registered(client: &Client, requested: &str) -> bool {
+    client
+        .redirect_uris
+        .iter()
+        .any(|uri| RedirectUri::register(uri).is_ok_and(|uri| uri.matches(requested)))
+}

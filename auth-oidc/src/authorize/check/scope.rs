@@ -1,0 +1,28 @@
+//! `scope`: what the client may ask for (RFC 6749 §3.3).
+
+use auth_core::Scopes;
+use auth_core::http::Form;
+
+use crate::authorize::{RedirectError, ValidatedRedirect};
+use crate::client::Client;
+use crate::refusal::ErrorCode;
+
+/// The scopes that are asked for, with the client's default ones. Asking for nothing never means all.
+pub(crate) fn scope(
+    form: &Form,
+    client: &Client,
+    to: &ValidatedRedirect,
+) -> Result<Scopes, RedirectError> {
+    let refuse = |text: String| RedirectError::new(to, ErrorCode::InvalidScope, text);
+    let asked = form.get("scope").unwrap_or_default();
+    let mut scope = Scopes::parse(asked).map_err(|error| refuse(error.to_string()))?;
+    if scope.iter().any(|asked| !client.scope.contains(asked)) {
+        let allowed = "the parameter 'scope' has a value that the client is not registered for";
+        return Err(refuse(allowed.to_owned()));
+    }
+    client.default_scope.iter().for_each(|default| scope.insert(default));
+    if scope.is_empty() {
+        return Err(refuse("the parameter 'scope' is missing or empty".to_owned()));
+    }
+    Ok(scope)
+}

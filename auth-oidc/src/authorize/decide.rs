@@ -1,0 +1,232 @@
+//! [`Authorize`]: the decision of the authorization endpoint.
+
+use auth_core::challenge::Pending;
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::http::{CookieSpec, Form};
+use auth_core::record::{Shadow, Tag};
+use auth_core::seal::Handle;
+use auth_core::store::Write;
+use auth_core::{ChallengeId, ClientId, Tenant};
+use serde_json::Value;
+
+use crate::authorize::code::relation;
+use crate::authorize::{
+    AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, CodeRequest, Interaction,
+    PageError, RedirectError, before_login, check, consent_needed,
+};
+use crate::challenge::{
+    Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose,
+};
+use crate::client::{Client, ClientRecord};
+use crate::provider::Policy;
+use crate::refusal::ErrorCode;
+use crate::session::id_token_hint;
+use crate::session::login_session::LoginSession;
+use crate::stop::Stop;
+use crate::token::consent::Consent;
+use crate::token::grant::{ExtraClaims, SignIn};
+use crate::token::liveness;
+
+/// What the browser gets.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) next: Next,
+    pub(crate) cookies: Vec<CookieSpec>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A question.
+    Ask(Pending),
+    /// The answer to the client.
+    Respond(AuthorizationResponse),
+}
+
+/// Decides a request that comes from a client.
+#[derive(Debug)]
+pub(crate) struct Authorize {
+    pub(crate) policy: Policy,
+    pub(crate) form: Form,
+    /// The browser's login session, as its cookie says.
+    pub(crate) session: Option<Handle>,
+    pub(crate) browser: Option<Browser>,
+    /// Where the request comes from, for limits.
+    pub(crate) source: String,
+    asks: Asks,
+}
+
+impl Authorize {
+    pub(crate) fn new(
+        tenant: &Tenant,
+        policy: Policy,
+        form: Form,
+        session: Option<Handle>,
+        browser: Option<Browser>,
+        source: String,
+    ) -> Self {
+        let client_id = ClientId::from(form.get("client_id").unwrap_or_default());
+        let client_tag = Tag::client(tenant.id, client_id.as_str());
+        let mut asks = Asks::none()
+            .read_cached(&ClientRecord::at(&client_id))
+            .read_cached(&Shadow::at(&client_tag));
+        if let Some(handle) = &session {
+            asks = asks.and(LoginSession::asks(handle));
+            if let Some(subject) = &handle.lineage.subject {
+                asks = asks.read(&Consent::at(subject, &client_tag));
+            }
+        }
+        Self { policy, form, session, browser, source, asks }
+    }
+
+    fn authorize(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Stop<AuthorizeRefusal>> {
+        let client = self.client(facts)?;
+        let client = &client.value.client;
+        let config = &self.policy.config;
+        let redirect = check::redirect_uri(&self.form, client, &cx.tenant.issuer)?;
+        let hinted = match self.form.get("id_token_hint") {
+            None => None,
+            Some(hint) => Some(id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(
+                |_| {
+                    let text = "the parameter 'id_token_hint' is not an id token of this provider";
+                    RedirectError::new(&redirect, ErrorCode::InvalidRequest, text)
+                },
+            )?),
+        };
+        let hinted = hinted.map(|hint| hint.subject);
+        let request = AuthorizationRequest::check(&self.form, client, redirect, hinted, config)?;
+        let session = self.live_session(facts, cx)?;
+        let interaction = before_login(&request, session.as_ref(), cx.now)?;
+        let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
+        let proceed = Proceed {
+            policy: &self.policy,
+            client,
+            request: &request,
+            browser: &browser,
+            source: &self.source,
+        };
+        let (next, write) = match (interaction, session) {
+            (Interaction::None, Some(sign_in)) => {
+                proceed.consent_or_code(&sign_in, &Value::Null, facts, cx)?
+            }
+            (Interaction::SelectAccount, signed_in) => proceed.login(signed_in, facts, cx)?,
+            _ => proceed.login(None, facts, cx)?,
+        };
+        let cookies = browser.cookie().into_iter().collect();
+        let answered = Answered { next, cookies };
+        match write {
+            Some(write) => Ok(Outcome::commit(cx.batch().write(write), Ok(answered))?),
+            None => Ok(Outcome::answer(answered)),
+        }
+    }
+
+    fn client(
+        &self,
+        facts: &Facts,
+    ) -> Result<std::sync::Arc<auth_core::record::Found<ClientRecord>>, Stop<AuthorizeRefusal>> {
+        let id = self.form.get("client_id").ok_or_else(|| {
+            PageError::new(ErrorCode::InvalidRequest, "the parameter 'client_id' is missing")
+        })?;
+        let record = facts.read(&ClientRecord::at(&ClientId::from(id)))?;
+        let unknown = || {
+            PageError::new(
+                ErrorCode::InvalidClient,
+                "the parameter 'client_id' names no client of this provider, or one that is disabled",
+            )
+        };
+        Ok(record.filter(|record| !record.value.disabled).ok_or_else(unknown)?)
+    }
+
+    /// Who is signed in in this browser.
+    fn live_session(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Option<SignIn>, Need> {
+        let Some(handle) = &self.session else { return Ok(None) };
+        Ok(LoginSession::live(handle, facts, cx.now)?.map(|session| session.value.sign_in.clone()))
+    }
+}
+
+impl Decision for Authorize {
+    type Answer = Answered;
+    type Refusal = AuthorizeRefusal;
+
+    fn prefetch(&self) -> Asks {
+        self.asks.clone()
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Need> {
+        self.authorize(facts, cx).or_else(Stop::outcome)
+    }
+}
+
+/// The way on from a validated request; the same whether somebody was signed in or has just signed in.
+pub(crate) struct Proceed<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) client: &'a Client,
+    pub(crate) request: &'a AuthorizationRequest,
+    pub(crate) browser: &'a Browser,
+    pub(crate) source: &'a str,
+}
+
+type Way = Result<(Next, Option<Write>), Stop<AuthorizeRefusal>>;
+
+impl Proceed<'_> {
+    /// Asks who it is; `signed_in` may go on as they are.
+    fn login(&self, signed_in: Option<SignIn>, facts: &Facts, cx: &mut Cx<'_>) -> Way {
+        let question = LoginQuestion { request: self.request.clone(), signed_in };
+        self.ask(Question::Login(Box::new(question)), facts, cx)
+    }
+
+    /// Asks for consent if it is needed, else answers with a code.
+    pub(crate) fn consent_or_code(
+        &self,
+        sign_in: &SignIn,
+        context: &Value,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Way {
+        let relation = relation(cx, self.request, sign_in);
+        let Some(generations) = liveness::generations(&relation, facts)? else {
+            let text = "the account or the client is disabled";
+            let to = &self.request.redirect;
+            return Err(RedirectError::new(to, ErrorCode::AccessDenied, text).into());
+        };
+        let consent = match (&relation.subject, &relation.client) {
+            (Some(subject), Some(client)) => facts.read(&Consent::at(subject, client))?,
+            _ => None,
+        };
+        let consent = consent.as_ref().map(|found| &found.value);
+        if consent_needed(self.request, self.client, consent, cx.now)? {
+            let question = ConsentQuestion {
+                request: self.request.clone(),
+                sign_in: sign_in.clone(),
+                context: context.clone(),
+            };
+            return self.ask(Question::Consent(Box::new(question)), facts, cx);
+        }
+        let (response, write) = CodeRequest {
+            config: &self.policy.config,
+            request: self.request,
+            sign_in,
+            granted: &self.request.scope,
+            extra: ExtraClaims::default(),
+            generations,
+        }
+        .issue(cx);
+        Ok((Next::Respond(response), Some(write)))
+    }
+
+    fn ask(&self, question: Question, facts: &Facts, cx: &mut Cx<'_>) -> Way {
+        let id = ChallengeId::random(&mut cx.rng);
+        let lifetime = self.policy.config.sessions.challenge_lifetime;
+        let browser = self.browser.id(cx.tenant);
+        let challenge = Challenge::new(id, browser, cx.now, lifetime, question);
+        let (text, write) = pose(&challenge, self.source, facts, cx)?;
+        Ok((Next::Ask(challenge.pending(text, Some(self.client))), write))
+    }
+}

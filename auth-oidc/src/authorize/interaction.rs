@@ -1,0 +1,113 @@
+//! Whether a person must be asked, and what (OpenID Connect Core §3.1.2.3, §3.1.2.4).
+
+use std::time::Duration;
+
+use auth_core::Timestamp;
+
+use crate::authorize::{AuthorizationRequest, RedirectError};
+use crate::client::{Client, RedirectUri};
+use crate::refusal::ErrorCode;
+use crate::token::consent::Consent;
+use crate::token::grant::SignIn;
+
+/// What a request needs before it can be answered, as far as the sign-in goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interaction {
+    /// Nothing: the session that is there will do.
+    None,
+    /// Somebody must prove who they are.
+    Login,
+    /// Somebody must choose an account; the one that is signed in need not prove itself again.
+    SelectAccount,
+}
+
+/// Decides whether the session that is there, if any, will do.
+pub(crate) fn before_login(
+    request: &AuthorizationRequest,
+    session: Option<&SignIn>,
+    now: Timestamp,
+) -> Result<Interaction, RedirectError> {
+    let to = &request.redirect;
+    let Some(sign_in) = session else {
+        return match request.prompt.none {
+            true => Err(RedirectError::new(to, ErrorCode::LoginRequired, "nobody is signed in")),
+            false => Ok(Interaction::Login),
+        };
+    };
+    check_hint(request, sign_in)?;
+    let adequate = !request.prompt.login
+        && is_recent(request, sign_in, now)
+        && reaches_level(request, sign_in);
+    match (adequate, request.prompt.none) {
+        (true, _) if request.prompt.select_account => Ok(Interaction::SelectAccount),
+        (true, _) => Ok(Interaction::None),
+        (false, true) => {
+            let text = "the person must sign in again";
+            Err(RedirectError::new(to, ErrorCode::LoginRequired, text))
+        }
+        (false, false) => Ok(Interaction::Login),
+    }
+}
+
+/// Decides whether the sign-in that a challenge led to is what the request asked for.
+pub(crate) fn after_login(
+    request: &AuthorizationRequest,
+    sign_in: &SignIn,
+    requested_at: Timestamp,
+) -> Result<(), RedirectError> {
+    let to = &request.redirect;
+    check_hint(request, sign_in)?;
+    let renewed = !request.prompt.login || sign_in.auth_time >= requested_at;
+    if !renewed || !is_recent(request, sign_in, requested_at) {
+        let text = "the sign-in is older than the request permits";
+        return Err(RedirectError::new(to, ErrorCode::LoginRequired, text));
+    }
+    if !reaches_level(request, sign_in) {
+        let text = "none of the levels in acr_values was reached";
+        return Err(RedirectError::new(to, ErrorCode::UnmetAuthenticationRequirements, text));
+    }
+    Ok(())
+}
+
+/// Whether a person must be asked before `client` gets what it asks for.
+pub(crate) fn consent_needed(
+    request: &AuthorizationRequest,
+    client: &Client,
+    consent: Option<&Consent>,
+    now: Timestamp,
+) -> Result<bool, RedirectError> {
+    let assured = !client.is_public()
+        || RedirectUri::register(request.redirect.uri()).is_ok_and(|uri| uri.assures_identity());
+    let remembered = consent.is_some_and(|consent| consent.covers(&request.scope, now));
+    let needed = request.prompt.consent || !assured || !(client.skip_consent || remembered);
+    if needed && request.prompt.none {
+        let text = "the person must be asked for consent";
+        return Err(RedirectError::new(&request.redirect, ErrorCode::ConsentRequired, text));
+    }
+    Ok(needed)
+}
+
+fn check_hint(request: &AuthorizationRequest, sign_in: &SignIn) -> Result<(), RedirectError> {
+    match &request.hinted_subject {
+        Some(hinted) if hinted != sign_in.subject.as_str() => {
+            let text = "somebody else is signed in than the one that id_token_hint names";
+            Err(RedirectError::new(&request.redirect, ErrorCode::LoginRequired, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `max_age` compares whole seconds; 0 always asks again.
+fn is_recent(request: &AuthorizationRequest, sign_in: &SignIn, at: Timestamp) -> bool {
+    let age = at.since(sign_in.auth_time);
+    match request.max_age {
+        None => true,
+        Some(0) => sign_in.auth_time >= at,
+        Some(max_age) => age <= Duration::from_secs(max_age),
+    }
+}
+
+fn reaches_level(request: &AuthorizationRequest, sign_in: &SignIn) -> bool {
+    request.acr_values.is_empty()
+        || sign_in.acr.as_ref().is_some_and(|acr| request.acr_values.contains(acr))
+}

@@ -1,0 +1,25 @@
+//! The authorization endpoint: what is asked, whether it may be, and the answer.
+//!
+//! ```text
+//!   parameters ─▶ client? ─▶ redirect_uri? ─▶ the rules of check/ ─▶ decide
+//!                   │ PageError  │ PageError      │ RedirectError      ├─▶ login challenge
+//!                                                                      ├─▶ consent challenge
+//!                                                                      └─▶ code
+//! ```
+
+pub(crate) mod check;
+mod code;
+mod decide;
+mod error;
+mod interaction;
+mod request;
+mod response;
+
+pub(crate) use code::CodeRequest;
+pub(crate) use decide::{Answered, Authorize, Next, Proceed};
+pub(crate) use error::{AuthorizeRefusal, PageError, RedirectError};
+use interaction::{Interaction, before_login, consent_needed};
+pub(crate) use interaction::after_login;
+pub(crate) use request::AuthorizationRequest;
+use request::Prompt;
+pub(crate) use response::{AuthorizationResponse, ResponseMode, ValidatedRedirect};

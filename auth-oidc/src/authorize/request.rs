@@ -1,0 +1,95 @@
+//! [`AuthorizationRequest`]: a validated request, compact enough to travel in a challenge.
+
+use auth_core::http::Form;
+use auth_core::{ClientId, Scopes};
+use serde::{Deserialize, Serialize};
+
+use crate::authorize::{RedirectError, ValidatedRedirect, check};
+use crate::client::Client;
+use crate::provider::Config;
+
+/// What a client asks of the authorization endpoint (OpenID Connect Core §3.1.2.1). Every member has
+/// passed its check; only [`AuthorizationRequest::check`] makes one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AuthorizationRequest {
+    pub(crate) client_id: ClientId,
+    pub(crate) redirect: ValidatedRedirect,
+    pub(crate) scope: Scopes,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code_challenge: Option<String>,
+    #[serde(default, skip_serializing_if = "Prompt::is_empty")]
+    pub(crate) prompt: Prompt,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_age: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) login_hint: Option<String>,
+    /// The subject of `id_token_hint`, verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hinted_subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ui_locales: Option<String>,
+    /// The levels that are asked for and known here; one of them must be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acr_values: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) audience: Vec<String>,
+}
+
+/// `prompt` (OpenID Connect Core §3.1.2.1), without `none`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prompt {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) none: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) login: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) consent: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) select_account: bool,
+}
+
+impl Prompt {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl AuthorizationRequest {
+    /// Applies every rule that comes after the redirect URI. The order is that of the rows here.
+    pub(crate) fn check(
+        form: &Form,
+        client: &Client,
+        redirect: ValidatedRedirect,
+        hinted_subject: Option<String>,
+        config: &Config,
+    ) -> Result<Self, RedirectError> {
+        check::unsupported(form, &redirect)?;
+        check::response_type(form, client, &redirect)?;
+        check::entropy(form, &redirect)?;
+        let scope = check::scope(form, client, &redirect)?;
+        let code_challenge = check::pkce(form, client, config.pkce, &redirect)?;
+        let prompt = check::prompt(form, &redirect)?;
+        let max_age = check::max_age(form, client, &redirect)?;
+        let audience = check::resource::check(form, client, &redirect)?;
+        let text = |name: &str| form.get(name).map(str::to_owned);
+        let known = |level: &&str| config.acr_values.iter().any(|known| known == level);
+        let acr_values = form.get("acr_values").unwrap_or_default().split(' ');
+        Ok(Self {
+            client_id: client.client_id.clone(),
+            scope,
+            nonce: text("nonce"),
+            code_challenge,
+            prompt,
+            max_age,
+            login_hint: text("login_hint"),
+            hinted_subject,
+            ui_locales: text("ui_locales"),
+            acr_values: acr_values.filter(known).map(str::to_owned).collect(),
+            audience,
+            redirect,
+        })
+    }
+}

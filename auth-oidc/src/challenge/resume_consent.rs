@@ -1,0 +1,166 @@
+//! [`ResumeConsent`]: the browser comes back from a consent question.
+
+use std::time::Duration;
+
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::page::Remedy;
+use auth_core::record::{Shadow, Tag, Unknown};
+use auth_core::seal::Handle;
+use auth_core::store::Write;
+use http::StatusCode;
+
+use crate::authorize::{
+    Answered, AuthorizeRefusal, CodeRequest, Next, PageError, RedirectError,
+};
+use crate::challenge::resume_login::{live_client, not_found, settled};
+use crate::challenge::{Answer, Browser, ConsentQuestion, Question, Settled, Verifier};
+use crate::client::ClientRecord;
+use crate::provider::Policy;
+use crate::refusal::ErrorCode;
+use crate::session::login_session::LoginSession;
+use crate::stop::Stop;
+use crate::token::consent::Consent;
+use crate::token::liveness;
+
+/// Issues the code that a consent question stood before, once.
+#[derive(Debug)]
+pub(crate) struct ResumeConsent {
+    pub(crate) policy: Policy,
+    pub(crate) verifier: Verifier,
+    pub(crate) session: Option<Handle>,
+    pub(crate) browser: Option<Browser>,
+}
+
+impl ResumeConsent {
+    fn resume(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Stop<AuthorizeRefusal>> {
+        let settled = settled(facts, &self.verifier, self.browser.as_ref(), cx)?;
+        let Question::Consent(question) = &settled.value.challenge.question else {
+            return Err(not_found().into());
+        };
+        if settled.value.used {
+            return Err(forbidden("the answer was used before").into());
+        }
+        let used = settled.replace(&Settled { used: true, ..settled.value.clone() })?;
+        let request = &question.request;
+        let (granted, remember, extra) = match &settled.value.answer {
+            Answer::Reject { error, description } => {
+                let refusal = RedirectError {
+                    to: request.redirect.clone(),
+                    error: error.clone(),
+                    description: description.clone(),
+                };
+                return Ok(Outcome::commit(cx.batch().write(used), Err(refusal.into()))?);
+            }
+            Answer::Consent { grant_scope, remember, remember_for, extra } => {
+                (grant_scope, remember.then_some(*remember_for), extra)
+            }
+            _ => return Err(not_found().into()),
+        };
+        let subject = Tag::subject(cx.tenant.id, question.sign_in.subject.as_str());
+        let client_tag = Tag::client(cx.tenant.id, request.client_id.as_str());
+        facts.require(self.asks(question, &subject, &client_tag))?;
+        let client = live_client(request, facts)?;
+        let session = match &self.session {
+            Some(handle) => LoginSession::live(handle, facts, cx.now)?,
+            None => None,
+        };
+        if session.is_none_or(|session| session.value.sign_in.sid != question.sign_in.sid) {
+            return Err(forbidden("the sign-in that was asked for is over").into());
+        }
+        let mut relation = auth_core::seal::Lineage::default();
+        relation.subject = Some(subject);
+        relation.client = Some(client_tag);
+        let Some(generations) = liveness::generations(&relation, facts)? else {
+            let text = "the account or the client is disabled";
+            return Err(RedirectError::new(&request.redirect, ErrorCode::AccessDenied, text).into());
+        };
+        // What the client lost since it asked is not granted any more.
+        let granted = granted.intersection(&client.value.client.scope);
+        let mut batch = cx.batch().write(used);
+        if let Some(remember_for) = remember {
+            batch.push(remember_consent(question, &granted, remember_for, facts, cx)?);
+        }
+        let (response, write) = CodeRequest {
+            config: &self.policy.config,
+            request,
+            sign_in: &question.sign_in,
+            granted: &granted,
+            extra: extra.clone(),
+            generations,
+        }
+        .issue(cx);
+        let answered = Answered { next: Next::Respond(response), cookies: Vec::new() };
+        Ok(Outcome::commit(batch.write(write), Ok(answered))?)
+    }
+
+    fn asks(&self, question: &ConsentQuestion, subject: &Tag, client: &Tag) -> Asks {
+        let asks = Asks::none()
+            .read(&ClientRecord::at(&question.request.client_id))
+            .read(&Shadow::at(client))
+            .read(&Shadow::at(subject))
+            .read(&Consent::at(subject, client));
+        match &self.session {
+            Some(handle) => asks.and(LoginSession::asks(handle)),
+            None => asks,
+        }
+    }
+}
+
+/// Remembers what was granted, together with what was before.
+fn remember_consent(
+    question: &ConsentQuestion,
+    granted: &auth_core::Scopes,
+    remember_for: Option<u64>,
+    facts: &Facts,
+    cx: &Cx<'_>,
+) -> Result<Write, Need> {
+    let subject = Tag::subject(cx.tenant.id, question.sign_in.subject.as_str());
+    let client = Tag::client(cx.tenant.id, question.request.client_id.as_str());
+    let key = Consent::at(&subject, &client);
+    let known = facts.read(&key)?;
+    let mut scope = granted.clone();
+    if let Some(known) = &known
+        && known.value.expires_at.is_none_or(|until| cx.now < until)
+    {
+        known.value.scope.iter().for_each(|before| scope.insert(before));
+    }
+    let consent = Consent {
+        subject: question.sign_in.subject.clone(),
+        client_id: question.request.client_id.clone(),
+        scope,
+        expires_at: remember_for.map(|s| cx.now.saturating_add(Duration::from_secs(s))),
+        generation: known.as_ref().map_or(0, |known| known.value.generation),
+        unknown: known.as_ref().map_or_else(Unknown::default, |k| k.value.unknown.clone()),
+    };
+    Ok(match known {
+        Some(known) => known.replace(&consent)?,
+        None => key.create(&consent),
+    })
+}
+
+fn forbidden(text: &str) -> PageError {
+    PageError::new(ErrorCode::RequestForbidden, text)
+        .status(StatusCode::FORBIDDEN)
+        .remedy(Remedy::StartAgain)
+}
+
+impl Decision for ResumeConsent {
+    type Answer = Answered;
+    type Refusal = AuthorizeRefusal;
+
+    fn prefetch(&self) -> Asks {
+        Asks::none().read(&Settled::at(&self.verifier.id))
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Need> {
+        self.resume(facts, cx).or_else(Stop::outcome)
+    }
+}

@@ -1,0 +1,259 @@
+//! [`ResumeLogin`]: the browser comes back from a login question.
+
+use std::time::Duration;
+
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::http::CookieSpec;
+use auth_core::page::Remedy;
+use auth_core::record::{Found, Shadow, Tag};
+use auth_core::seal::Handle;
+use auth_core::store::{BatchBuilder, Main};
+use serde_json::Value;
+
+use crate::authorize::{
+    Answered, AuthorizationRequest, AuthorizeRefusal, PageError, Proceed, RedirectError,
+    after_login, check,
+};
+use crate::challenge::{Answer, Browser, Question, Settled, Verifier};
+use crate::client::ClientRecord;
+use crate::provider::Policy;
+use crate::refusal::ErrorCode;
+use crate::session::login_session::{LoginSession, NewSession};
+use crate::stop::Stop;
+use crate::token::consent::Consent;
+use crate::token::grant::SignIn;
+
+/// Goes on with the authorization request that a login question belongs to.
+#[derive(Debug)]
+pub(crate) struct ResumeLogin {
+    pub(crate) policy: Policy,
+    pub(crate) verifier: Verifier,
+    /// The session that the browser has now.
+    pub(crate) session: Option<Handle>,
+    pub(crate) browser: Option<Browser>,
+    pub(crate) source: String,
+}
+
+/// The login's answer, unpacked.
+struct Login<'a> {
+    remember: bool,
+    remember_for: Option<u64>,
+    continued: bool,
+    context: &'a Value,
+    sign_in: SignIn,
+}
+
+impl ResumeLogin {
+    fn resume(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Stop<AuthorizeRefusal>> {
+        let settled = settled(facts, &self.verifier, self.browser.as_ref(), cx)?;
+        let Question::Login(question) = &settled.value.challenge.question else {
+            return Err(not_found().into());
+        };
+        let request = &question.request;
+        let login = self.login(&settled.value, question.signed_in.as_ref())?;
+        let subject = Tag::subject(cx.tenant.id, login.sign_in.subject.as_str());
+        facts.require(self.asks(request, &login, &subject, cx))?;
+        let client = live_client(request, facts)?;
+        let client = &client.value.client;
+        after_login(request, &login.sign_in, settled.value.challenge.asked_at)?;
+        let Some(browser) = &self.browser else { return Err(not_found().into()) };
+
+        let mut batch = cx.batch();
+        let mut sign_in = login.sign_in.clone();
+        let cookie = self.begin_session(&login, &mut sign_in, &subject, facts, cx, &mut batch)?;
+        if !settled.value.used {
+            batch.push(settled.replace(&Settled { used: true, ..settled.value.clone() })?);
+        }
+        let proceed = Proceed {
+            policy: &self.policy,
+            client,
+            request,
+            browser,
+            source: &self.source,
+        };
+        let (next, write) = proceed.consent_or_code(&sign_in, login.context, facts, cx)?;
+        write.into_iter().for_each(|write| batch.push(write));
+        let answered = Answered { next, cookies: cookie.into_iter().collect() };
+        Ok(Outcome::commit(batch, Ok(answered))?)
+    }
+
+    fn login<'a>(
+        &self,
+        settled: &'a Settled,
+        signed_in: Option<&SignIn>,
+    ) -> Result<Login<'a>, AuthorizeRefusal> {
+        let request = settled.challenge.request().ok_or_else(not_found)?;
+        match &settled.answer {
+            Answer::Reject { error, description } => Err(RedirectError {
+                to: request.redirect.clone(),
+                error: error.clone(),
+                description: description.clone(),
+            }
+            .into()),
+            Answer::Login {
+                subject,
+                remember,
+                remember_for,
+                acr,
+                amr,
+                context,
+                continued,
+                answered_at,
+            } => {
+                let fresh = SignIn {
+                    subject: subject.clone(),
+                    sid: settled.sid,
+                    auth_time: *answered_at,
+                    acr: acr.clone(),
+                    amr: amr.clone(),
+                };
+                let sign_in = match signed_in {
+                    Some(signed_in) if *continued => signed_in.clone(),
+                    _ => fresh,
+                };
+                let (remember, remember_for) = (*remember, *remember_for);
+                Ok(Login { remember, remember_for, continued: *continued, context, sign_in })
+            }
+            _ => Err(not_found().into()),
+        }
+    }
+
+    fn asks(
+        &self,
+        request: &AuthorizationRequest,
+        login: &Login<'_>,
+        subject: &Tag,
+        cx: &Cx<'_>,
+    ) -> Asks {
+        let client = Tag::client(cx.tenant.id, request.client_id.as_str());
+        let mut asks = Asks::none()
+            .read(&ClientRecord::at(&request.client_id))
+            .read(&Shadow::at(&client))
+            .read(&Shadow::at(subject))
+            .read(&Consent::at(subject, &client))
+            .read(&LoginSession::at(&login.sign_in.sid));
+        if let Some(handle) = &self.session {
+            asks = asks.and(LoginSession::asks(handle));
+        }
+        asks
+    }
+
+    /// Begins the session that the sign-in deserves: it continues one of the same person in this
+    /// browser, ends one of somebody else, and never revives one that was ended.
+    fn begin_session(
+        &self,
+        login: &Login<'_>,
+        sign_in: &mut SignIn,
+        subject: &Tag,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+        batch: &mut BatchBuilder<Main>,
+    ) -> Result<Option<CookieSpec>, Stop<AuthorizeRefusal>> {
+        let current = match &self.session {
+            Some(handle) => LoginSession::live(handle, facts, cx.now)?,
+            None => None,
+        };
+        let same = current.as_ref().filter(|found| *found.value.subject() == sign_in.subject);
+        if login.continued {
+            let goes_on = same.is_some_and(|found| found.value.sign_in.sid == sign_in.sid);
+            return if goes_on { Ok(None) } else { Err(signed_out().into()) };
+        }
+        let begun = facts.read(&LoginSession::at(&sign_in.sid))?;
+        if begun.as_ref().is_some_and(|begun| !begun.value.is_open(cx.now)) {
+            return Err(signed_out().into());
+        }
+        if let (Some(current), None) = (&current, same) {
+            let ended = LoginSession { ended: true, ..current.value.clone() };
+            batch.push(current.replace(&ended)?);
+        }
+        // A replay finds the session that the first one began; else the one that is there goes on.
+        let previous = begun.as_ref().or(same);
+        if let Some(previous) = previous {
+            sign_in.sid = previous.value.sign_in.sid;
+        }
+        let generation = facts.read(&Shadow::at(subject))?.map_or(0, |s| s.value.generation);
+        let sessions = &self.policy.config.sessions;
+        let lifetime = match (login.remember, login.remember_for) {
+            (false, _) => sessions.lifetime,
+            (true, None) => sessions.remembered_lifetime,
+            (true, Some(s)) => Duration::from_secs(s).min(sessions.remembered_lifetime),
+        };
+        let new = NewSession {
+            sign_in: sign_in.clone(),
+            remember: login.remember,
+            lifetime,
+            generation,
+            subject: *subject,
+        };
+        let (cookie, session) = new.begin(cx);
+        batch.push(match previous {
+            Some(previous) => previous.replace(&session)?,
+            None => LoginSession::at(&sign_in.sid).create(&session),
+        });
+        Ok(Some(cookie))
+    }
+}
+
+/// The answer to a question of this browser that has not expired.
+pub(super) fn settled(
+    facts: &Facts,
+    verifier: &Verifier,
+    browser: Option<&Browser>,
+    cx: &Cx<'_>,
+) -> Result<std::sync::Arc<Found<Settled>>, Stop<AuthorizeRefusal>> {
+    let settled = facts.read(&Settled::at(&verifier.id))?.ok_or_else(not_found)?;
+    Browser::require(browser, settled.value.challenge.browser, cx.tenant)?;
+    if cx.now >= settled.value.challenge.expires_at {
+        let text = "the question expired before it was answered";
+        let error = PageError::new(ErrorCode::InvalidRequest, text);
+        return Err(error.remedy(Remedy::StartAgain).into());
+    }
+    Ok(settled)
+}
+
+/// The client as it is now: what was sealed with the question is not believed any more.
+pub(super) fn live_client(
+    request: &AuthorizationRequest,
+    facts: &Facts,
+) -> Result<std::sync::Arc<Found<ClientRecord>>, Stop<AuthorizeRefusal>> {
+    let client = facts.read(&ClientRecord::at(&request.client_id))?;
+    let client = client.filter(|client| !client.value.disabled).ok_or_else(|| {
+        PageError::new(ErrorCode::InvalidClient, "the client was removed or disabled meanwhile")
+    })?;
+    if !check::still_registered(&client.value.client, request.redirect.uri()) {
+        let text = "the redirect URI is not registered any more";
+        return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+    }
+    Ok(client)
+}
+
+pub(super) fn not_found() -> PageError {
+    let text = "the answer that the browser came for is not there: it is too old, or was never given";
+    PageError::new(ErrorCode::InvalidRequest, text).remedy(Remedy::StartAgain)
+}
+
+fn signed_out() -> PageError {
+    let text = "the sign-in is over: somebody signed out meanwhile";
+    PageError::new(ErrorCode::RequestForbidden, text).remedy(Remedy::StartAgain)
+}
+
+impl Decision for ResumeLogin {
+    type Answer = Answered;
+    type Refusal = AuthorizeRefusal;
+
+    fn prefetch(&self) -> Asks {
+        Asks::none().read(&Settled::at(&self.verifier.id))
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Answered, AuthorizeRefusal>, Need> {
+        self.resume(facts, cx).or_else(Stop::outcome)
+    }
+}

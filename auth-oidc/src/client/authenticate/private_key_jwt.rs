@@ -1,0 +1,102 @@
+//! `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §3).
+
+use std::time::Duration;
+
+use auth_core::Timestamp;
+use auth_core::decision::{Cx, Done, Facts, Reservation, Work};
+use auth_core::keys::CompactJws;
+use auth_core::store::{Class, Key};
+use jsonwebtoken::jwk::Jwk;
+use ring::digest;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::refusal::Refusal;
+use crate::stop::Stop;
+
+/// How far clocks may differ.
+const SKEW: Duration = Duration::from_secs(60);
+/// How long an assertion may live: its `jti` is remembered for that long.
+const MAX_LIFE: Duration = Duration::from_secs(3600);
+
+/// Verifies an assertion. The inner result says why it is not accepted.
+///
+/// Its `jti` is taken last, when everything else is good, and in the client's own namespace, so that
+/// nobody can burn the identifiers of another.
+pub(crate) fn verify(
+    client: &Client,
+    assertion: &str,
+    facts: &Facts,
+    cx: &Cx<'_>,
+) -> Result<Result<(), &'static str>, Stop<Refusal>> {
+    let claims = match check(client, assertion, cx) {
+        Ok(claims) => claims,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let jti = digest::digest(&digest::SHA256, claims.jti.as_bytes());
+    let key = Key::builder(Class::Side, "client_assertion")
+        .bytes(auth_core::record::Tag::client(cx.tenant.id, client.client_id.as_str()).as_bytes())
+        .bytes(jti.as_ref())
+        .build()
+        .map_err(|error| auth_core::decision::Unavailable::Defect(error.into()))
+        .map_err(auth_core::decision::Need::from)?;
+    let keep_until = claims.exp.saturating_add(SKEW);
+    let work = Work::Reserve { key, below: 1, keep_until };
+    Ok(match facts.done(&work)? {
+        Done::Reserved(Reservation::Granted(_)) => Ok(()),
+        _ => Err("its jti was used before"),
+    })
+}
+
+struct Claims {
+    jti: String,
+    exp: Timestamp,
+}
+
+fn check(client: &Client, assertion: &str, cx: &Cx<'_>) -> Result<Claims, &'static str> {
+    let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
+    let keys = client.jwks.as_ref().map(|jwks| jwks.keys.as_slice()).unwrap_or_default();
+    let kid = jws.header().kid.as_deref();
+    let named = |key: &&Jwk| kid.is_none() || key.common.key_id.as_deref() == kid;
+    let verified = keys.iter().filter(named).find_map(|key| jws.verify(key).ok());
+    let claims = verified.ok_or("no registered key verifies it")?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let id = client.client_id.as_str();
+    if text("iss") != Some(id) || text("sub") != Some(id) {
+        return Err("iss and sub must both be the client_id");
+    }
+    let audience = match claims.get("aud") {
+        Some(Value::String(audience)) => Some(audience.as_str()),
+        Some(Value::Array(list)) if list.len() == 1 => list[0].as_str(),
+        _ => None,
+    };
+    if audience != Some(cx.tenant.issuer.as_str()) {
+        return Err("aud must be the issuer identifier of this provider and nothing else");
+    }
+    let time = |name: &str| claims.get(name).and_then(Value::as_f64).map(seconds);
+    let exp = time("exp").flatten().ok_or("exp is missing")?;
+    if exp.saturating_add(SKEW) <= cx.now {
+        return Err("it is expired");
+    }
+    if exp > cx.now.saturating_add(MAX_LIFE) {
+        return Err("it lives longer than an hour");
+    }
+    for name in ["iat", "nbf"] {
+        if claims.contains_key(name)
+            && time(name).flatten().is_none_or(|at| at > cx.now.saturating_add(SKEW))
+        {
+            return Err("iat or nbf lies in the future");
+        }
+    }
+    let jti = text("jti").filter(|jti| !jti.is_empty()).ok_or("jti is missing")?;
+    Ok(Claims { jti: jti.to_owned(), exp })
+}
+
+/// A `NumericDate` (RFC 7519 §2), which may have a fraction.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
+fn seconds(number: f64) -> Option<Timestamp> {
+    if !(0.0..1e12).contains(&number) {
+        return None;
+    }
+    Timestamp::from_secs(number as u64)
+}

@@ -1,0 +1,86 @@
+//! What is stored of a client.
+
+use auth_core::record::{Kind, TypedKey, Unknown};
+use auth_core::store::Main;
+use auth_core::{ClientId, Entropy, NoEntropy, Secret, TenantId, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+use crate::client::Client;
+
+/// A client as it stands in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClientRecord {
+    #[serde(flatten)]
+    pub(crate) client: Client,
+    /// Its secrets, newest first; more than one only while an old one still works.
+    #[serde(default)]
+    pub(crate) secrets: Vec<StoredSecret>,
+    #[serde(default)]
+    pub(crate) disabled: bool,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
+}
+
+impl ClientRecord {
+    pub(crate) fn at(id: &ClientId) -> TypedKey<Self> {
+        Self::key(&[id.as_str().as_bytes()])
+    }
+}
+
+impl Kind for ClientRecord {
+    type Class = Main;
+    const NAME: &'static str = "client";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// A client secret at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredSecret {
+    pub(crate) hash: SecretHash,
+    /// Until when an old secret works; `None` for the present one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SecretHash {
+    /// Of 256 random bits: nothing can be guessed, so one hash suffices.
+    Sha256(String),
+    /// argon2id, in PHC form: of a secret that a person chose.
+    Phc(String),
+}
+
+const PREFIX: &str = "cs_";
+
+/// A new client secret of 256 random bits: `cs_` and 43 characters of base64url.
+///
+/// # Errors
+/// [`NoEntropy`] if the source fails.
+pub fn generate_client_secret(entropy: &dyn Entropy) -> Result<Secret, NoEntropy> {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes)?;
+    Ok(Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
+}
+
+/// Whether a secret is one of ours, of 256 random bits.
+pub(crate) fn is_generated(secret: &Secret) -> bool {
+    let body = secret.expose().strip_prefix(PREFIX);
+    body.is_some_and(|body| URL_SAFE_NO_PAD.decode(body).is_ok_and(|bytes| bytes.len() == 32))
+}
+
+/// The hash of a generated secret under its label, tenant and client.
+pub(crate) fn sha256(tenant: TenantId, client: &ClientId, secret: &Secret) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in ["client secret", tenant.as_str(), client.as_str(), secret.expose()] {
+        context.update(part.as_bytes());
+        context.update(&[0]);
+    }
+    URL_SAFE_NO_PAD.encode(context.finish().as_ref())
+}

@@ -1,0 +1,202 @@
+//! [`Clients`]: registers, changes and disables clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unavailable};
+use auth_core::record::{Shadow, Tag};
+use auth_core::store::When;
+use auth_core::{ClientId, Secret, Tenant};
+
+use crate::client::record::{ClientRecord, SecretHash, StoredSecret, is_generated, sha256};
+use crate::client::{Client, InvalidClient};
+
+/// The registered clients of a provider.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    pub(crate) driver: Driver,
+    pub(crate) tenant: Arc<Tenant>,
+}
+
+/// A client could not be registered or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Its metadata is not acceptable.
+    #[error(transparent)]
+    Invalid(#[from] InvalidClient),
+    /// There is no such client.
+    #[error("there is no client `{0}`")]
+    NotFound(ClientId),
+    /// A component failed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Clients {
+    /// Registers a client, or replaces the one of that id. A secret that is not given stays as it was;
+    /// a new one replaces the old ones at once. A client that was disabled stays so.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn put(&self, client: Client) -> Result<(), ClientError> {
+        client.validate()?;
+        let secret = match &client.secret {
+            Some(secret) => Some(self.hash(&client.client_id, secret).await?),
+            None => None,
+        };
+        if secret.is_none() && client.token_endpoint_auth_method.has_secret() {
+            let known = self.record(&client.client_id).await?;
+            if known.is_none_or(|known| known.secrets.is_empty()) {
+                return Err(InvalidClient::Metadata {
+                    client_id: client.client_id.to_string(),
+                    member: "client_secret",
+                    reason: "this way to authenticate needs one",
+                }
+                .into());
+            }
+        }
+        let change = Change::Put { client: Box::new(client), secret };
+        self.apply(change).await
+    }
+
+    /// The client of an id, without its secrets.
+    ///
+    /// # Errors
+    /// [`ClientError::Unavailable`].
+    pub async fn get(&self, id: &ClientId) -> Result<Option<Client>, ClientError> {
+        Ok(self.record(id).await?.map(|record| record.client))
+    }
+
+    /// Gives a client a new secret; the old one works for `overlap` longer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn rotate_secret(
+        &self,
+        id: &ClientId,
+        secret: &Secret,
+        overlap: Duration,
+    ) -> Result<(), ClientError> {
+        let secret = self.hash(id, secret).await?;
+        self.apply(Change::Rotate { id: id.clone(), secret, overlap }).await
+    }
+
+    /// Disables a client: it cannot authenticate or be answered, and its tokens are worthless at once.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn disable(&self, id: &ClientId) -> Result<(), ClientError> {
+        self.apply(Change::Disable { id: id.clone() }).await
+    }
+
+    async fn hash(&self, id: &ClientId, secret: &Secret) -> Result<StoredSecret, ClientError> {
+        if is_generated(secret) {
+            let hash = SecretHash::Sha256(sha256(self.tenant.id, id, secret));
+            return Ok(StoredSecret { hash, until: None });
+        }
+        // The same secret keeps its hash, so that putting the same client twice changes nothing.
+        for known in self.record(id).await?.map(|record| record.secrets).unwrap_or_default() {
+            if let (SecretHash::Phc(hash), None) = (&known.hash, known.until)
+                && self.driver.ports().passwords.verify(hash, secret).await?
+            {
+                return Ok(known);
+            }
+        }
+        let mut salt = [0; 16];
+        self.driver.ports().entropy.fill(&mut salt).map_err(Unavailable::from)?;
+        let hash = self.driver.ports().passwords.hash(secret, salt).await?;
+        Ok(StoredSecret { hash: SecretHash::Phc(hash), until: None })
+    }
+
+    async fn record(&self, id: &ClientId) -> Result<Option<ClientRecord>, ClientError> {
+        let key = ClientRecord::at(id);
+        let read = self.driver.ports().store.get(self.tenant.id, std::slice::from_ref(key.raw())).await;
+        let record = read.map_err(Unavailable::from)?.into_iter().next().flatten();
+        let found = record.as_ref().map(auth_core::record::Found::<ClientRecord>::read).transpose();
+        Ok(found.map_err(Unavailable::from)?.map(|found| found.value))
+    }
+
+    async fn apply(&self, change: Change) -> Result<(), ClientError> {
+        self.driver.run(&self.tenant, &change).await?
+    }
+}
+
+/// A change to one client.
+#[derive(Debug)]
+enum Change {
+    Put { client: Box<Client>, secret: Option<StoredSecret> },
+    Rotate { id: ClientId, secret: StoredSecret, overlap: Duration },
+    Disable { id: ClientId },
+}
+
+impl Change {
+    fn id(&self) -> &ClientId {
+        match self {
+            Self::Put { client, .. } => &client.client_id,
+            Self::Rotate { id, .. } | Self::Disable { id } => id,
+        }
+    }
+}
+
+impl Decision for Change {
+    type Answer = ();
+    type Refusal = ClientError;
+
+    fn prefetch(&self) -> Asks {
+        Asks::none().read(&ClientRecord::at(self.id()))
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<(), ClientError>, Need> {
+        let key = ClientRecord::at(self.id());
+        let found = facts.read(&key)?;
+        let known = found.as_ref().map(|found| &found.value);
+        let mut batch = cx.batch();
+        let record = match (self, known) {
+            (Self::Put { client, secret }, known) => {
+                let kept = known.map(|known| known.secrets.clone()).unwrap_or_default();
+                ClientRecord {
+                    client: Client { secret: None, ..(**client).clone() },
+                    secrets: secret.clone().map_or(kept, |secret| vec![secret]),
+                    disabled: known.is_some_and(|known| known.disabled),
+                    unknown: known.map(|known| known.unknown.clone()).unwrap_or_default(),
+                }
+            }
+            (_, None) => return Ok(Outcome::refuse(ClientError::NotFound(self.id().clone()))),
+            (Self::Rotate { secret, overlap, .. }, Some(known)) => {
+                let until = cx.now.saturating_add(*overlap);
+                let mut old = known.secrets.clone();
+                old.retain(|old| old.until.is_none_or(|until| until > cx.now));
+                old.iter_mut().for_each(|old| old.until = Some(old.until.unwrap_or(until).min(until)));
+                let secrets = std::iter::once(secret.clone()).chain(old).take(5).collect();
+                ClientRecord { secrets, ..known.clone() }
+            }
+            (Self::Disable { .. }, Some(known)) => {
+                let tag = Tag::client(cx.tenant.id, self.id().as_str());
+                let shadow_key = Shadow::at(&tag);
+                let shadow = facts.read(&shadow_key)?;
+                batch.push(match shadow {
+                    Some(shadow) => {
+                        shadow.replace(&Shadow { revoked: true, ..shadow.value.clone() })?
+                    }
+                    None => {
+                        shadow_key.create(&Shadow { revoked: true, ..Shadow::default() })
+                    }
+                });
+                ClientRecord { disabled: true, ..known.clone() }
+            }
+        };
+        if known == Some(&record) {
+            return Ok(Outcome::answer(()));
+        }
+        batch.push(match &found {
+            Some(found) => found.replace(&record)?,
+            None => key.put(&record, When::Absent),
+        });
+        Outcome::commit(batch, Ok(()))
+    }
+}

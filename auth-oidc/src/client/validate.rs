@@ -1,0 +1,119 @@
+//! Checks a client's metadata before it is stored.
+
+use auth_core::Scopes;
+use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet};
+use url::Url;
+
+use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
+use crate::client::{Client, GrantType, TokenEndpointAuthMethod};
+
+/// A client cannot be registered (RFC 7591 §3.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidClient {
+    /// `invalid_redirect_uri`.
+    #[error("the redirect URI `{uri}` cannot be registered: {reason}")]
+    RedirectUri {
+        /// The URI.
+        uri: String,
+        /// Why.
+        reason: InvalidRedirectUri,
+    },
+    /// `invalid_client_metadata`.
+    #[error("the member `{member}` of the client `{client_id}` cannot be registered: {reason}")]
+    Metadata {
+        /// The client.
+        client_id: String,
+        /// The member.
+        member: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+impl Client {
+    /// The most keys of a client.
+    const MAX_KEYS: usize = 20;
+    /// The longest name, in characters.
+    const MAX_NAME: usize = 200;
+
+    /// Checks everything that registration demands.
+    ///
+    /// # Errors
+    /// [`InvalidClient`] names the member and what is wrong with it.
+    pub fn validate(&self) -> Result<(), InvalidClient> {
+        let metadata = |member, reason| {
+            Err(InvalidClient::Metadata { client_id: self.client_id.to_string(), member, reason })
+        };
+        let id = self.client_id.as_str();
+        if id.is_empty() || id.len() > 255 || !id.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+            return metadata("client_id", "it has 1 to 255 printable ASCII characters");
+        }
+        let confusing = |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        if self.client_name.chars().count() > Self::MAX_NAME || self.client_name.contains(confusing) {
+            return metadata("client_name", "at most 200 characters, none of which controls direction");
+        }
+        for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
+            RedirectUri::register(uri)
+                .map_err(|reason| InvalidClient::RedirectUri { uri: uri.clone(), reason })?;
+        }
+        if self.may_use(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+            return metadata("redirect_uris", "the authorization code grant needs one");
+        }
+        if self.grant_types.is_empty() {
+            return metadata("grant_types", "none is given");
+        }
+        if self.may_use(GrantType::ClientCredentials) && self.is_public() {
+            return metadata("grant_types", "client_credentials needs a client that authenticates");
+        }
+        let method = self.token_endpoint_auth_method;
+        match (&self.jwks, method) {
+            (None, TokenEndpointAuthMethod::PrivateKeyJwt) => {
+                return metadata("jwks", "private_key_jwt needs public keys");
+            }
+            (Some(jwks), _) => {
+                if let Err(reason) = check_keys(jwks) {
+                    return metadata("jwks", reason);
+                }
+            }
+            _ => {}
+        }
+        if self.secret.as_ref().is_some_and(auth_core::Secret::is_empty) {
+            return metadata("client_secret", "it is empty");
+        }
+        let well_formed = |scopes: &Scopes| Scopes::parse(&scopes.to_string()).is_ok();
+        if ![&self.scope, &self.default_scope, &self.optional_scope].into_iter().all(well_formed) {
+            return metadata("scope", "a value has a character that RFC 6749 §3.3 does not permit");
+        }
+        if !self.default_scope.is_subset(&self.scope) || !self.optional_scope.is_subset(&self.scope) {
+            return metadata("scope", "it must hold every default and optional scope");
+        }
+        let links = [&self.logo_uri, &self.client_uri, &self.policy_uri, &self.tos_uri];
+        let https = |uri: &String| Url::parse(uri).is_ok_and(|uri| uri.scheme() == "https");
+        if !links.into_iter().flatten().all(https) {
+            return metadata("logo_uri, client_uri, policy_uri, tos_uri", "each is an https URL");
+        }
+        if self.audience.iter().any(|audience| audience.is_empty() || audience.contains('#')) {
+            return metadata("audience", "a value is empty or has a fragment");
+        }
+        Ok(())
+    }
+}
+
+fn check_keys(jwks: &JwkSet) -> Result<(), &'static str> {
+    if jwks.keys.is_empty() || jwks.keys.len() > Client::MAX_KEYS {
+        return Err("there are 1 to 20 keys");
+    }
+    let asymmetric = |parameters: &AlgorithmParameters| {
+        matches!(
+            parameters,
+            AlgorithmParameters::EllipticCurve(_)
+                | AlgorithmParameters::RSA(_)
+                | AlgorithmParameters::OctetKeyPair(_)
+        )
+    };
+    if !jwks.keys.iter().all(|key| asymmetric(&key.algorithm)) {
+        return Err("only public EC, RSA and OKP keys are taken");
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
+
+use auth_core::challenge::{Pending, Step};
+use auth_core::http::{Request, Response, redirect};
+use auth_core::page::Remedy;
+use http::{HeaderMap, StatusCode, request::Parts};
+
+use crate::authorize::{Answered, Authorize, AuthorizeRefusal, Next, PageError};
+use crate::challenge::{Browser, ResumeConsent, ResumeLogin, Verifier};
+use crate::endpoint::answer::parameters;
+use crate::provider::Provider;
+use crate::refusal::ErrorCode;
+use crate::session::login_session::LoginSession;
+
+/// The longest request, in bytes of query and body together.
+const MAX_LEN: usize = 16 * 1024;
+
+pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+    let length = request.uri().query().map_or(0, str::len) + request.body().len();
+    let headers = request.headers().clone();
+    if length > MAX_LEN {
+        let text = "the authorization request is longer than 16 KiB";
+        return provider.error_page(&PageError::new(ErrorCode::InvalidRequest, text), &headers);
+    }
+    let form = match parameters(&request) {
+        Ok(form) => form,
+        Err(error) => return provider.error_page(&error.into(), &headers),
+    };
+    let policy = match provider.policy().await {
+        Ok(policy) => policy,
+        Err(cause) => return provider.unavailable_page(&cause, &headers),
+    };
+    let tenant = provider.tenant();
+    let cookies = provider.config().cookies;
+    let session = LoginSession::handle(tenant, cookies, &headers);
+    let browser = Browser::read(&headers, cookies);
+    let source = provider.source(&request);
+    let decided = if let Some(text) = form.get("login_verifier") {
+        match Verifier::parse(text, "login_verifier", tenant) {
+            None => return provider.error_page(&bad_verifier(), &headers),
+            Some(verifier) => {
+                let resume = ResumeLogin { policy, verifier, session, browser, source };
+                provider.driver().run(tenant, &resume).await
+            }
+        }
+    } else if let Some(text) = form.get("consent_verifier") {
+        match Verifier::parse(text, "consent_verifier", tenant) {
+            None => return provider.error_page(&bad_verifier(), &headers),
+            Some(verifier) => {
+                let resume = ResumeConsent { policy, verifier, session, browser };
+                provider.driver().run(tenant, &resume).await
+            }
+        }
+    } else {
+        let authorize = Authorize::new(tenant, policy, form, session, browser, source);
+        provider.driver().run(tenant, &authorize).await
+    };
+    let (parts, _) = request.into_parts();
+    match decided {
+        Err(cause) => provider.unavailable_page(&cause, &headers),
+        Ok(Err(refusal)) => refused(provider, refusal, &headers),
+        Ok(Ok(answered)) => go_on(provider, answered, &parts).await,
+    }
+}
+
+fn refused(provider: &Provider, refusal: AuthorizeRefusal, headers: &HeaderMap) -> Response {
+    provider.authorize_refusal(refusal, headers)
+}
+
+fn bad_verifier() -> PageError {
+    let text = "the verifier is not one that this provider made";
+    PageError::new(ErrorCode::RequestForbidden, text)
+        .status(StatusCode::FORBIDDEN)
+        .remedy(Remedy::StartAgain)
+}
+
+async fn go_on(provider: &Provider, answered: Answered, parts: &Parts) -> Response {
+    let mut response = match answered.next {
+        Next::Respond(response) => provider.respond(response, &parts.headers),
+        Next::Ask(pending) => provider.ask(&pending, parts).await,
+    };
+    for cookie in answered.cookies {
+        cookie.set(provider.config().cookies, response.headers_mut());
+    }
+    response
+}
+
+impl Provider {
+    /// Puts a question to the person, as the handler says.
+    pub(super) async fn ask(&self, pending: &Pending, browser: &Parts) -> Response {
+        let headers = &browser.headers;
+        let step = match self.handler().begin(pending, browser).await {
+            Ok(step) => step,
+            Err(cause) => return self.unavailable_page(&cause, headers),
+        };
+        let desk: &dyn auth_core::challenge::ChallengeDesk = self;
+        let settled = match step {
+            Step::Redirect(url) => return redirect(&url),
+            Step::Page(page) => {
+                let locales = auth_core::http::preferred_locales(None, headers);
+                return self.page(StatusCode::OK, &page, &locales);
+            }
+            Step::Accept(accept) => desk.accept(pending.challenge(), accept).await,
+            Step::Reject(reject) => desk.reject(pending.challenge(), reject).await,
+            _ => Err(auth_core::challenge::DeskError::NotFound),
+        };
+        match settled {
+            Ok(to) => redirect(&to.url),
+            Err(error) => self.desk_error(&error, headers),
+        }
+    }
+}

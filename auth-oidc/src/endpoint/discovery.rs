@@ -1,0 +1,90 @@
+//! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
+
+use auth_core::http::Response;
+use auth_core::keys::SigningAlgorithm;
+use serde::Serialize;
+
+use crate::authorize::ResponseMode;
+use crate::client::{GrantType, TokenEndpointAuthMethod};
+use crate::endpoint::jwks::public;
+use crate::endpoint::path;
+use crate::provider::Provider;
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    issuer: &'a str,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    userinfo_endpoint: String,
+    jwks_uri: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+    end_session_endpoint: String,
+    scopes_supported: Vec<&'a str>,
+    claims_supported: Vec<&'a str>,
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 3],
+    grant_types_supported: [&'static str; 3],
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    code_challenge_methods_supported: [&'static str; 1],
+    prompt_values_supported: [&'static str; 4],
+    ui_locales_supported: [&'static str; 2],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acr_values_supported: Vec<&'a str>,
+    authorization_response_iss_parameter_supported: bool,
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+}
+
+pub(super) fn answer(provider: &Provider) -> Response {
+    let issuer = &provider.tenant().issuer;
+    let config = provider.config();
+    let known = config.known_scopes();
+    let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
+    let [none, basic, post, private_key_jwt] = [
+        TokenEndpointAuthMethod::None,
+        TokenEndpointAuthMethod::ClientSecretBasic,
+        TokenEndpointAuthMethod::ClientSecretPost,
+        TokenEndpointAuthMethod::PrivateKeyJwt,
+    ]
+    .map(TokenEndpointAuthMethod::as_str);
+    public(&Metadata {
+        issuer: issuer.as_str(),
+        authorization_endpoint: issuer.url(path::AUTHORIZATION),
+        token_endpoint: issuer.url(path::TOKEN),
+        userinfo_endpoint: issuer.url(path::USERINFO),
+        jwks_uri: issuer.url(path::JWKS),
+        introspection_endpoint: issuer.url(path::INTROSPECTION),
+        revocation_endpoint: issuer.url(path::REVOCATION),
+        end_session_endpoint: issuer.url(path::END_SESSION),
+        scopes_supported: known.iter().collect(),
+        claims_supported: config.known_claims(),
+        response_types_supported: ["code"],
+        response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str),
+        grant_types_supported: GrantType::ALL.map(GrantType::as_str),
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: provider.algorithms().iter().map(|a| a.name()).collect(),
+        token_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
+        token_endpoint_auth_signing_alg_values_supported: algorithms,
+        introspection_endpoint_auth_methods_supported: [basic, post, private_key_jwt],
+        introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+        revocation_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
+        revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+        code_challenge_methods_supported: ["S256"],
+        prompt_values_supported: ["none", "login", "consent", "select_account"],
+        ui_locales_supported: ["en", "ko"],
+        acr_values_supported: config.acr_values.iter().map(String::as_str).collect(),
+        authorization_response_iss_parameter_supported: true,
+        claims_parameter_supported: false,
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+    })
+}

@@ -1,0 +1,59 @@
+//! The end session endpoint (OpenID Connect RP-Initiated Logout §2).
+
+use auth_core::http::{Request, Response, preferred_locales, redirect};
+use auth_core::page::{LoggedOutPage, Page, Remedy};
+use http::StatusCode;
+
+use crate::authorize::PageError;
+use crate::challenge::{Browser, Verifier};
+use crate::endpoint::answer::parameters;
+use crate::provider::Provider;
+use crate::refusal::ErrorCode;
+use crate::session::end_session::{EndSession, LogoutStep, ResumeLogout};
+use crate::session::login_session::LoginSession;
+
+pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let form = match parameters(&request) {
+        Ok(form) => form,
+        Err(error) => return provider.error_page(&error.into(), &headers),
+    };
+    let policy = match provider.policy().await {
+        Ok(policy) => policy,
+        Err(cause) => return provider.unavailable_page(&cause, &headers),
+    };
+    let tenant = provider.tenant();
+    let cookies = provider.config().cookies;
+    let session = LoginSession::handle(tenant, cookies, &headers);
+    let browser = Browser::read(&headers, cookies);
+    let locales = preferred_locales(form.get("ui_locales"), &headers);
+    let decided = if let Some(text) = form.get("logout_verifier") {
+        let Some(verifier) = Verifier::parse(text, "logout_verifier", tenant) else {
+            let text = "the verifier is not one that this provider made";
+            let error = PageError::new(ErrorCode::InvalidRequest, text);
+            return provider.error_page(&error.remedy(Remedy::StartAgain), &headers);
+        };
+        provider.driver().run(tenant, &ResumeLogout { verifier, session, browser }).await
+    } else {
+        let source = provider.source(&request);
+        let end = EndSession { policy, form, session, browser, source };
+        provider.driver().run(tenant, &end).await
+    };
+    let (mut response, cookie) = match decided {
+        Err(cause) => return provider.unavailable_page(&cause, &headers),
+        Ok(Err(refusal)) => return provider.authorize_refusal(refusal, &headers),
+        Ok(Ok(LogoutStep::Ask { pending, cookie })) => {
+            let (parts, _) = request.into_parts();
+            (provider.ask(&pending, &parts).await, cookie)
+        }
+        Ok(Ok(LogoutStep::Done { redirect: Some(url), cookie, .. })) => (redirect(&url), cookie),
+        Ok(Ok(LogoutStep::Done { signed_out, cookie, .. })) => {
+            let page = Page::LoggedOut(LoggedOutPage::new(signed_out));
+            (provider.page(StatusCode::OK, &page, &locales), cookie)
+        }
+    };
+    if let Some(cookie) = cookie {
+        cookie.set(cookies, response.headers_mut());
+    }
+    response
+}

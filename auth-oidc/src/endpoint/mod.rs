@@ -1,0 +1,111 @@
+//! The endpoints: one file each. This is the table of all routes: the map of the server.
+
+mod answer;
+mod authorize;
+mod consent;
+mod discovery;
+mod end_session;
+mod introspect;
+mod jwks;
+mod login;
+mod logout;
+mod revoke;
+mod token;
+mod userinfo;
+
+use auth_core::Issuer;
+use auth_core::http::{CorsPolicy, Request, Response, Route};
+use http::Method;
+
+use crate::provider::Provider;
+
+pub(crate) use answer::REQUEST_ID;
+
+/// Where the endpoints are, below the issuer.
+pub(crate) mod path {
+    pub(crate) const AUTHORIZATION: &str = "/oauth2/auth";
+    pub(crate) const TOKEN: &str = "/oauth2/token";
+    pub(crate) const INTROSPECTION: &str = "/oauth2/introspect";
+    pub(crate) const REVOCATION: &str = "/oauth2/revoke";
+    pub(crate) const END_SESSION: &str = "/oauth2/sessions/logout";
+    pub(crate) const USERINFO: &str = "/userinfo";
+    pub(crate) const JWKS: &str = "/.well-known/jwks.json";
+    pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+    pub(crate) const OAUTH_METADATA: &str = "/.well-known/oauth-authorization-server";
+    pub(crate) const LOGIN: &str = "/oauth2/login";
+    pub(crate) const CONSENT: &str = "/oauth2/consent";
+    pub(crate) const LOGOUT: &str = "/oauth2/logout";
+}
+
+/// Every route of a provider: method, path, operation.
+pub(crate) fn routes(issuer: &Issuer) -> Vec<Route> {
+    use path::*;
+    let below = |path: &str| format!("{}{path}", issuer.path());
+    let table = [
+        (Method::GET, below(AUTHORIZATION), "authorize"),
+        (Method::POST, below(AUTHORIZATION), "authorize"),
+        (Method::POST, below(TOKEN), "token"),
+        (Method::POST, below(INTROSPECTION), "introspect"),
+        (Method::POST, below(REVOCATION), "revoke"),
+        (Method::GET, below(USERINFO), "userinfo"),
+        (Method::POST, below(USERINFO), "userinfo"),
+        (Method::GET, below(END_SESSION), "end_session"),
+        (Method::POST, below(END_SESSION), "end_session"),
+        (Method::GET, below(JWKS), "jwks"),
+        (Method::GET, below(OPENID_CONFIGURATION), "discovery"),
+        (Method::GET, below(OAUTH_METADATA), "discovery"),
+        (Method::GET, below(LOGIN), "login"),
+        (Method::POST, below(LOGIN), "login"),
+        (Method::GET, below(CONSENT), "consent"),
+        (Method::POST, below(CONSENT), "consent"),
+        (Method::GET, below(LOGOUT), "logout"),
+        (Method::POST, below(LOGOUT), "logout"),
+        // RFC 8414 §3.1: for an issuer with a path the well-known part comes first.
+        (Method::GET, format!("{OPENID_CONFIGURATION}{}", issuer.path()), "discovery"),
+        (Method::GET, format!("{OAUTH_METADATA}{}", issuer.path()), "discovery"),
+    ];
+    let mut routes: Vec<Route> = Vec::new();
+    for (method, path, operation) in table {
+        if !routes.iter().any(|known| known.method == method && known.path == path) {
+            routes.push(Route::public(method, path, operation));
+        }
+    }
+    routes
+}
+
+/// Answers a request to an operation of the table.
+pub(crate) async fn answer(
+    provider: &Provider,
+    operation: &'static str,
+    request: Request,
+) -> Response {
+    let cors = cors(provider, operation);
+    let origin = cors.map(|_| request.headers().clone());
+    let mut response = match operation {
+        "authorize" => authorize::answer(provider, request).await,
+        "token" => token::answer(provider, request).await,
+        "introspect" => introspect::answer(provider, request).await,
+        "revoke" => revoke::answer(provider, request).await,
+        "userinfo" => userinfo::answer(provider, request).await,
+        "end_session" => end_session::answer(provider, request).await,
+        "jwks" => jwks::answer(provider).await,
+        "discovery" => discovery::answer(provider),
+        "login" => login::answer(provider, request).await,
+        "consent" => consent::answer(provider, request).await,
+        "logout" => logout::answer(provider, request).await,
+        _ => auth_core::http::text(http::StatusCode::NOT_FOUND, "there is nothing here\n"),
+    };
+    if let (Some(cors), Some(headers)) = (cors, origin) {
+        cors.apply(&headers, response.headers_mut());
+    }
+    response
+}
+
+/// Whose scripts may call an operation; `None` for pages and for back channels.
+pub(crate) fn cors<'a>(provider: &'a Provider, operation: &str) -> Option<&'a CorsPolicy> {
+    match operation {
+        "discovery" | "jwks" => Some(&CorsPolicy::Any),
+        "token" | "userinfo" | "revoke" => Some(&provider.config().cors),
+        _ => None,
+    }
+}

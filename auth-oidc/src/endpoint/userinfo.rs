@@ -1,0 +1,114 @@
+//! The userinfo endpoint (OpenID Connect Core §5.3).
+
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::http::{Form, Request, Response, json};
+use auth_core::{ClientId, Denied, Secret, Tenant, bearer_token};
+use http::{Method, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::client::{ClaimTarget, ClientRecord};
+use crate::endpoint::answer::refusal;
+use crate::provider::{Policy, Provider};
+use crate::refusal::Refusal;
+use crate::token::claims::{ClaimRequest, active_identity};
+use crate::token::presented::PresentedAccess;
+
+pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+    let token = match token(&request) {
+        Ok(token) => token,
+        Err(response) => return response,
+    };
+    let policy = match provider.policy().await {
+        Ok(policy) => policy,
+        Err(cause) => return Denied::Unavailable(cause).response(),
+    };
+    let userinfo = UserInfo::new(provider.tenant(), policy, &token);
+    match provider.driver().run(provider.tenant(), &userinfo).await {
+        Err(cause) => Denied::Unavailable(cause).response(),
+        Ok(Err(denied)) => denied.response(),
+        Ok(Ok(claims)) => json(StatusCode::OK, &claims),
+    }
+}
+
+/// The token from the header, or from the body of a form (RFC 6750 §2); from one of them only, and
+/// never from the query.
+fn token(request: &Request) -> Result<Secret, Response> {
+    let has_form = request.method() == Method::POST && !request.body().is_empty();
+    let form = match has_form {
+        true => Form::from_body(request.headers(), request.body())
+            .map_err(|error| refusal(&Refusal::from(error)))?,
+        false => Form::default(),
+    };
+    let in_body = form.get("access_token").map(Secret::new);
+    match (request.headers().contains_key(header::AUTHORIZATION), in_body) {
+        (true, Some(_)) => {
+            let text = "the access token is sent in more than one way";
+            Err(refusal(&Refusal::invalid_request(text)))
+        }
+        (false, Some(token)) => Ok(token),
+        _ => bearer_token(request.headers()).map_err(|denied| denied.response()),
+    }
+}
+
+/// Says what the person permits the client to know.
+#[derive(Debug)]
+struct UserInfo {
+    policy: Policy,
+    token: Option<PresentedAccess>,
+}
+
+impl UserInfo {
+    fn new(tenant: &Tenant, policy: Policy, token: &Secret) -> Self {
+        let token = PresentedAccess::parse(token.expose(), &policy.keys, tenant);
+        Self { policy, token }
+    }
+}
+
+impl Decision for UserInfo {
+    type Answer = Map<String, Value>;
+    type Refusal = Denied;
+
+    fn prefetch(&self) -> Asks {
+        self.token.as_ref().map(PresentedAccess::asks).unwrap_or_default()
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<Map<String, Value>, Denied>, Need> {
+        let live = match &self.token {
+            Some(token) => token.live(facts, cx.now)?,
+            None => None,
+        };
+        let Some(live) = live else { return Ok(Outcome::refuse(Denied::InvalidToken)) };
+        let Some(subject) = live.subject.filter(|_| live.scope.contains("openid")) else {
+            return Ok(Outcome::refuse(Denied::InsufficientScope("openid".to_owned())));
+        };
+        let Some(client) = client(&live.client_id, facts)? else {
+            return Ok(Outcome::refuse(Denied::InvalidToken));
+        };
+        let Some(identity) = active_identity(&subject, facts)? else {
+            return Ok(Outcome::refuse(Denied::InvalidToken));
+        };
+        let mut claims = ClaimRequest {
+            config: &self.policy.config,
+            client: &client.value.client,
+            scope: &live.scope,
+            identity: Some(&identity),
+            target: ClaimTarget::UserInfo,
+        }
+        .claims(facts)?;
+        claims.insert("sub".to_owned(), json!(subject));
+        Ok(Outcome::answer(claims))
+    }
+}
+
+fn client(
+    id: &ClientId,
+    facts: &Facts,
+) -> Result<Option<std::sync::Arc<auth_core::record::Found<ClientRecord>>>, Need> {
+    let key = ClientRecord::at(id);
+    facts.require(Asks::none().read_cached(&key))?;
+    Ok(facts.read(&key)?.filter(|client| !client.value.disabled))
+}

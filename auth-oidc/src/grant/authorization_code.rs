@@ -1,0 +1,233 @@
+//! The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §2.1.1).
+
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::outbox::Event;
+use auth_core::record::{Found, Unknown};
+use auth_core::seal::{Artefact, Handle};
+use auth_core::{Secret, Tenant};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use crate::client::authenticate::{self, AuthenticatedClient};
+use crate::client::{GrantType, RedirectUri};
+use crate::grant::issue::TokenSet;
+use crate::grant::{TokenRequest, TokenResponse};
+use crate::refusal::{ErrorCode, Refusal};
+use crate::stop::Stop;
+use crate::token::claims::active_identity;
+use crate::token::code::AuthorizationCode;
+use crate::token::grant::Grant;
+use crate::token::liveness;
+use crate::token::refresh::RefreshFamily;
+
+/// Redeems an authorization code, once.
+#[derive(Debug)]
+pub(crate) struct RedeemCode {
+    request: TokenRequest,
+    handle: Option<Handle>,
+    asks: Asks,
+}
+
+impl RedeemCode {
+    pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
+        let code = request.form.get("code").unwrap_or_default();
+        let handle = Handle::parse(&tenant.keys, Artefact::AuthorizationCode, tenant.id, code);
+        let mut asks = authenticate::asks(tenant, &request.presented);
+        if let Some(handle) = &handle {
+            asks = asks
+                .read(&AuthorizationCode::at(&handle.digest))
+                .and(liveness::asks(&handle.lineage));
+        }
+        Self { request, handle, asks }
+    }
+
+    fn redeem(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
+        let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
+        if !client.client().may_use(GrantType::AuthorizationCode) {
+            let text = "the client is not registered for the authorization_code grant";
+            return Err(Refusal::new(ErrorCode::UnauthorizedClient, text).into());
+        }
+        self.request.required("code")?;
+        let unknown = || Refusal::invalid_grant("the code is unknown, expired or was used");
+        let handle = self.handle.as_ref().ok_or_else(unknown)?;
+        let code = facts.read(&AuthorizationCode::at(&handle.digest))?.ok_or_else(unknown)?;
+        if code.value.used {
+            return Ok(self.replayed(handle, &code, facts, cx)?);
+        }
+        if cx.now >= code.value.expires_at {
+            return Err(unknown().into());
+        }
+        if let Err(reason) = self.check_proof(&client, &code.value) {
+            return Ok(burn(&code, reason, cx)?);
+        }
+        let issued_in = code.value.generations;
+        if !liveness::generations_admit(&handle.lineage, issued_in, facts)?
+            || !liveness::session_is_open(&handle.lineage, facts, cx.now)?
+        {
+            return Err(Refusal::invalid_grant("the sign-in that the code is for is over").into());
+        }
+        let Some(identity) = active_identity(&code.value.sign_in.subject, facts)? else {
+            return Err(Refusal::invalid_grant("the account is disabled or deleted").into());
+        };
+        let Some(grant_id) = handle.lineage.grant else { return Err(unknown().into()) };
+        let grant = self.grant(&code.value, cx);
+        let refresh = self.begin_family(&client, &grant, handle, cx);
+        let (refresh_token, family) = refresh.unzip();
+        let (response, access) = TokenSet {
+            policy: &self.request.policy,
+            client: client.client(),
+            grant_id,
+            grant: &grant,
+            identity: &identity,
+            scope: &grant.scope,
+            audience: &grant.audience,
+            nonce: code.value.nonce.as_deref(),
+            refresh_token,
+        }
+        .issue(facts, cx)?;
+        let mut batch = cx.batch().write(used(&code)?).write(Grant::at(&grant_id).create(&grant));
+        if let Some(family) = family {
+            batch.push(RefreshFamily::at(&grant_id).create(&family));
+        }
+        batch = access.into_iter().fold(batch, auth_core::store::BatchBuilder::write);
+        Ok(Outcome::commit(batch, Ok(response))?)
+    }
+
+    /// What the redeemer must show: that it is the client, where the answer went, and the verifier of
+    /// the challenge. A failure burns the code, since whoever failed holds somebody else's.
+    fn check_proof(
+        &self,
+        client: &AuthenticatedClient,
+        code: &AuthorizationCode,
+    ) -> Result<(), &'static str> {
+        if code.client_id != *client.id() {
+            return Err("the code was issued to another client");
+        }
+        if self.request.form.get("redirect_uri") != Some(code.redirect_uri.as_str()) {
+            return Err("redirect_uri differs from the one of the authorization request");
+        }
+        let registered = |uri: &String| {
+            RedirectUri::register(uri).is_ok_and(|uri| uri.matches(&code.redirect_uri))
+        };
+        if !client.client().redirect_uris.iter().any(registered) {
+            return Err("redirect_uri is not registered any more");
+        }
+        match (&code.code_challenge, self.request.form.get("code_verifier")) {
+            (Some(challenge), Some(verifier)) => check_verifier(challenge, verifier),
+            (Some(_), None) => Err("code_verifier is missing"),
+            (None, _) if self.request.form.contains("code_verifier") => {
+                Err("code_verifier was sent, but the authorization request had no code_challenge")
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn grant(&self, code: &AuthorizationCode, cx: &Cx<'_>) -> Grant {
+        let config = &self.request.policy.config;
+        let longest = config.refresh.absolute_lifetime.max(config.tokens.access_token_lifetime);
+        Grant {
+            client_id: code.client_id.clone(),
+            sign_in: code.sign_in.clone(),
+            scope: code.scope.clone(),
+            audience: code.audience.clone(),
+            extra: code.extra.clone(),
+            generations: code.generations,
+            revoked: false,
+            created_at: cx.now,
+            keep_until: cx.now.saturating_add(longest * 2),
+            unknown: Unknown::default(),
+        }
+    }
+
+    fn begin_family(
+        &self,
+        client: &AuthenticatedClient,
+        grant: &Grant,
+        handle: &Handle,
+        cx: &mut Cx<'_>,
+    ) -> Option<(Secret, RefreshFamily)> {
+        let policy = &self.request.policy.config.refresh;
+        let wanted = grant.is_offline() || policy.session_bound;
+        (wanted && client.client().may_use(GrantType::RefreshToken))
+            .then(|| RefreshFamily::begin(policy, handle.lineage, cx))
+    }
+
+    /// A code came twice: somebody has a copy, so what the first one issued is revoked, too
+    /// (RFC 6749 §4.1.2).
+    fn replayed(
+        &self,
+        handle: &Handle,
+        code: &Found<AuthorizationCode>,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
+        let refusal = Refusal::invalid_grant("the code was used before");
+        let grant = match &handle.lineage.grant {
+            Some(id) => facts.read(&Grant::at(id))?,
+            None => None,
+        };
+        let Some(grant) = grant.filter(|grant| !grant.value.revoked) else {
+            return Ok(Outcome::refuse(refusal));
+        };
+        let client = &code.value.client_id;
+        let event = Event::new("authorization_code_reused", json!({"client_id": client}));
+        let now = cx.now;
+        let event = event.write(&mut cx.rng, now);
+        let batch = cx.batch().write(liveness::revoke(&grant)?).write(event);
+        Outcome::commit(batch, Err(refusal))
+    }
+}
+
+/// RFC 7636 §4.1, §4.6.
+fn check_verifier(challenge: &str, verifier: &str) -> Result<(), &'static str> {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
+        return Err("code_verifier is not 43 to 128 characters of A-Z a-z 0-9 - . _ ~");
+    }
+    let digest = digest::digest(&digest::SHA256, verifier.as_bytes());
+    let expected = URL_SAFE_NO_PAD.encode(digest);
+    if !bool::from(expected.as_bytes().ct_eq(challenge.as_bytes())) {
+        return Err("code_verifier does not fit the code_challenge");
+    }
+    Ok(())
+}
+
+fn used(code: &Found<AuthorizationCode>) -> Result<auth_core::store::Write, Need> {
+    Ok(code.replace(&AuthorizationCode { used: true, ..code.value.clone() })?)
+}
+
+fn burn(
+    code: &Found<AuthorizationCode>,
+    reason: &'static str,
+    cx: &mut Cx<'_>,
+) -> Result<Outcome<TokenResponse, Refusal>, Need> {
+    let detail = json!({"client_id": code.value.client_id, "reason": reason});
+    let now = cx.now;
+    let event = Event::new("authorization_code_burnt", detail).write(&mut cx.rng, now);
+    let batch = cx.batch().write(used(code)?).write(event);
+    Outcome::commit(batch, Err(Refusal::invalid_grant(reason)))
+}
+
+impl Decision for RedeemCode {
+    type Answer = TokenResponse;
+    type Refusal = Refusal;
+
+    fn prefetch(&self) -> Asks {
+        self.asks.clone()
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
+        self.redeem(facts, cx).or_else(Stop::outcome)
+    }
+}

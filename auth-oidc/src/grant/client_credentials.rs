@@ -1,0 +1,100 @@
+//! The client credentials grant (RFC 6749 §4.4).
+
+use auth_core::Scopes;
+use auth_core::Tenant;
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::record::{Shadow, Tag};
+
+use crate::authorize::check::resource::granted_audience;
+use crate::client::authenticate;
+use crate::client::{Client, GrantType};
+use crate::grant::{TokenRequest, TokenResponse};
+use crate::refusal::{ErrorCode, Refusal};
+use crate::stop::Stop;
+use crate::token::access::AccessRequest;
+use crate::token::grant::Generations;
+
+/// Gives a client a token of its own.
+#[derive(Debug)]
+pub(crate) struct ClientCredentials {
+    request: TokenRequest,
+    asks: Asks,
+}
+
+impl ClientCredentials {
+    pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
+        let asks = authenticate::asks(tenant, &request.presented);
+        Self { request, asks }
+    }
+
+    fn issue(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
+        let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
+        let client = client.client();
+        if !client.may_use(GrantType::ClientCredentials) || client.is_public() {
+            let text = "the client is not registered for the client_credentials grant";
+            return Err(Refusal::new(ErrorCode::UnauthorizedClient, text).into());
+        }
+        let scope = self.scope(client)?;
+        let audience = granted_audience(&self.request.form, &client.audience)
+            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))?;
+        let shadow = Shadow::at(&Tag::client(cx.tenant.id, client.client_id.as_str()));
+        let generation = facts.read(&shadow)?.map_or(0, |shadow| shadow.value.generation);
+        let access = AccessRequest {
+            config: &self.request.policy.config,
+            keys: &self.request.policy.keys,
+            client,
+            granted: None,
+            scope: &scope,
+            audience: &audience,
+            generations: Generations { client: generation, ..Generations::default() },
+        }
+        .issue(facts, cx)?;
+        let response = TokenResponse {
+            access_token: access.token.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: access.expires_in.as_secs(),
+            scope: scope.to_string(),
+            refresh_token: None,
+            id_token: None,
+        };
+        match access.write {
+            Some(write) => Ok(Outcome::commit(cx.batch().write(write), Ok(response))?),
+            None => Ok(Outcome::answer(response)),
+        }
+    }
+
+    /// What is asked for, with the client's default scopes; nothing is granted by asking for nothing.
+    fn scope(&self, client: &Client) -> Result<Scopes, Refusal> {
+        let refuse = |text: String| Refusal::new(ErrorCode::InvalidScope, text);
+        let asked = Scopes::parse(self.request.form.get("scope").unwrap_or_default())
+            .map_err(|error| refuse(error.to_string()))?;
+        if let Some(other) = asked.iter().find(|scope| !client.scope.contains(scope)) {
+            return Err(refuse(format!("the client may not ask for the scope '{other}'")));
+        }
+        Ok(client.default_scope.iter().fold(asked, |mut scope, default| {
+            scope.insert(default);
+            scope
+        }))
+    }
+}
+
+impl Decision for ClientCredentials {
+    type Answer = TokenResponse;
+    type Refusal = Refusal;
+
+    fn prefetch(&self) -> Asks {
+        self.asks.clone()
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
+        self.issue(facts, cx).or_else(Stop::outcome)
+    }
+}

@@ -1,0 +1,48 @@
+//! Grants: one file for each grant type, all of the same shape: a decision that authenticates the
+//! client, checks its own conditions, and issues.
+
+mod authorization_code;
+mod client_credentials;
+mod issue;
+mod refresh_token;
+
+use std::sync::Arc;
+
+use auth_core::http::Form;
+use serde::Serialize;
+
+pub(crate) use authorization_code::RedeemCode;
+pub(crate) use client_credentials::ClientCredentials;
+pub(crate) use refresh_token::Refresh;
+
+use crate::client::authenticate::Presented;
+use crate::provider::Policy;
+use crate::refusal::Refusal;
+
+/// A request to the token endpoint, with what every grant needs.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenRequest {
+    pub(crate) policy: Policy,
+    pub(crate) presented: Presented,
+    pub(crate) form: Arc<Form>,
+}
+
+impl TokenRequest {
+    fn required(&self, name: &str) -> Result<&str, Refusal> {
+        let missing = || Refusal::invalid_request(format!("the parameter '{name}' is missing"));
+        self.form.get(name).ok_or_else(missing)
+    }
+}
+
+/// A successful answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenResponse {
+    pub(crate) access_token: String,
+    pub(crate) token_type: &'static str,
+    pub(crate) expires_in: u64,
+    pub(crate) scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<String>,
+}

@@ -1,0 +1,479 @@
+//! [`ProviderBuilder`]: every decision that a provider needs, checked all at once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use auth_core::challenge::ChallengeHandler;
+use auth_core::decision::{Driver, Ports, RecordCache};
+use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
+use auth_core::keys::{
+    InvalidSigningKey, KeyPolicy, KeysUnusable, LocalKeys, SigningAlgorithm, SigningKey,
+};
+use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
+use auth_core::seal::{DataKeysUnusable, DeploymentSecrets, LoadDataKeys, WeakSecret};
+use auth_core::{
+    Clock, Entropy, Hook, IdentityDirectory, InvalidIssuer, Issuer, MemoryRateLimiter, NoHook,
+    PageRenderer, PasswordHasher, RateLimiter, Secret, Store, SystemClock, SystemEntropy, Tenant,
+    TenantId,
+};
+use tracing::warn;
+
+use crate::challenge::BuiltInPages;
+use crate::client::{Client, ClientError};
+use crate::endpoint;
+use crate::provider::{
+    Config, Inner, PkcePolicy, Provider, RefreshPolicy, ScopeDefinition, SessionPolicy,
+    TokenPolicy,
+};
+
+/// Collects what a provider needs. Nothing is done before [`ProviderBuilder::build`].
+#[must_use]
+pub struct ProviderBuilder {
+    issuer: String,
+    tenant: TenantId,
+    development: bool,
+    secrets: Vec<Secret>,
+    store: Option<Arc<dyn Store>>,
+    pages: Option<Arc<dyn PageRenderer>>,
+    directory: Option<Arc<dyn IdentityDirectory>>,
+    handler: Option<Arc<dyn ChallengeHandler>>,
+    hook: Option<Arc<dyn Hook>>,
+    limiter: Arc<dyn RateLimiter>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    passwords: Option<PasswordHasher>,
+    deliver: Arc<dyn Deliver>,
+    keys: KeyPolicy,
+    pems: Vec<(SigningAlgorithm, Secret)>,
+    clients: Vec<Client>,
+    config: Config,
+}
+
+/// In development mode, in place of the operator's secrets: public, so that a file made today can be
+/// read tomorrow, and worthless as a secret.
+const DEVELOPMENT_SECRET: &str = "development only: everybody knows this";
+
+impl ProviderBuilder {
+    pub(super) fn new(issuer: String) -> Self {
+        Self {
+            issuer,
+            tenant: TenantId::DEFAULT,
+            development: false,
+            secrets: Vec::new(),
+            store: None,
+            pages: None,
+            directory: None,
+            handler: None,
+            hook: None,
+            limiter: Arc::new(MemoryRateLimiter::default()),
+            clock: Arc::new(SystemClock::default()),
+            entropy: Arc::new(SystemEntropy::default()),
+            passwords: None,
+            deliver: Arc::new(DeliverToLog::default()),
+            keys: KeyPolicy::default(),
+            pems: Vec::new(),
+            clients: Vec::new(),
+            config: Config::default(),
+        }
+    }
+
+    /// Development mode: permits an http issuer on loopback and a well-known secret, and warns. It
+    /// refuses every other issuer, so that it cannot be left on by mistake.
+    pub fn development(mut self) -> Self {
+        self.development = true;
+        self
+    }
+
+    /// Where everything is kept.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Where everything is kept, if it is shared already.
+    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The operator's secrets, of at least 32 bytes each: the first seals, all open.
+    pub fn secrets<S: Into<Secret>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
+        self.secrets.extend(secrets.into_iter().map(Into::into));
+        self
+    }
+
+    /// Who makes HTML of pages: `auth_ui::DefaultPages`, or your own.
+    pub fn pages(mut self, pages: impl PageRenderer) -> Self {
+        self.pages = Some(Arc::new(pages));
+        self
+    }
+
+    /// Where accounts and their claims come from.
+    pub fn directory(mut self, directory: impl IdentityDirectory) -> Self {
+        self.directory = Some(Arc::new(directory));
+        self
+    }
+
+    /// Who puts questions to people; the built-in pages unless set.
+    pub fn challenges(mut self, handler: impl ChallengeHandler) -> Self {
+        self.handler = Some(Arc::new(handler));
+        self
+    }
+
+    /// Code of yours that adds claims: it is asked `claims` with `client_id`, `subject`, `scope` and
+    /// `target`, and answers with an object of claims or `null`.
+    pub fn claims_hook(mut self, hook: impl Hook) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self.config.claims_hook = true;
+        self
+    }
+
+    /// A client to register, or to bring up to date, when the provider is built.
+    pub fn client(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// A scope besides the standard ones.
+    pub fn scope(mut self, scope: ScopeDefinition) -> Self {
+        self.config.scopes.push(scope);
+        self
+    }
+
+    /// The tenant under which everything is kept; `default` unless several issuers share a store.
+    pub fn tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// Lifetimes and forms of tokens.
+    pub fn tokens(mut self, change: impl FnOnce(&mut TokenPolicy)) -> Self {
+        change(&mut self.config.tokens);
+        self
+    }
+
+    /// Refresh tokens.
+    pub fn refresh(mut self, change: impl FnOnce(&mut RefreshPolicy)) -> Self {
+        change(&mut self.config.refresh);
+        self
+    }
+
+    /// Login sessions.
+    pub fn sessions(mut self, change: impl FnOnce(&mut SessionPolicy)) -> Self {
+        change(&mut self.config.sessions);
+        self
+    }
+
+    /// Signing keys and their rotation.
+    pub fn signing_keys(mut self, change: impl FnOnce(&mut KeyPolicy)) -> Self {
+        change(&mut self.keys);
+        self
+    }
+
+    /// A signing key of yours, in PKCS#8 PEM, for one algorithm.
+    pub fn signing_key_pem(mut self, algorithm: SigningAlgorithm, pem: impl Into<Secret>) -> Self {
+        self.pems.push((algorithm, pem.into()));
+        self
+    }
+
+    /// Does not require PKCE of clients that authenticate. RFC 9700 §2.1.1 recommends it for all.
+    pub fn insecure_pkce_for_public_clients_only(mut self) -> Self {
+        self.config.pkce = PkcePolicy::InsecurePublicClientsOnly;
+        self
+    }
+
+    /// Levels of authentication that are told apart, weakest first.
+    pub fn acr_values<L: Into<String>>(mut self, levels: impl IntoIterator<Item = L>) -> Self {
+        self.config.acr_values = levels.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whose scripts may call the token, userinfo and revocation endpoints: origins such as
+    /// `https://app.example`.
+    pub fn cors_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.config.cors = CorsPolicy::Origins(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whose `X-Forwarded-For` is believed.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.config.trusted_proxies = proxies;
+        self
+    }
+
+    /// Who limits failed attempts; in the memory of this process unless set.
+    pub fn rate_limiter(mut self, limiter: impl RateLimiter) -> Self {
+        self.limiter = Arc::new(limiter);
+        self
+    }
+
+    /// The clock; the system's unless set.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The source of randomness; the system's unless set.
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// The pool that hashes passwords.
+    pub fn passwords(mut self, passwords: PasswordHasher) -> Self {
+        self.passwords = Some(passwords);
+        self
+    }
+
+    /// Where durable events go; to the log unless set.
+    pub fn events(mut self, deliver: impl Deliver) -> Self {
+        self.deliver = Arc::new(deliver);
+        self
+    }
+
+    /// Builds the provider: checks everything, loads or makes its keys, registers its clients.
+    ///
+    /// # Errors
+    /// [`BuildError`] lists every problem with what mends it. Nothing is written if there is one in what
+    /// was given.
+    pub async fn build(self) -> Result<Provider, BuildError> {
+        let mut problems = Vec::new();
+        let issuer = self.check_issuer(&mut problems);
+        let secrets = self.check_secrets(&mut problems);
+        let signing_keys = self.check_keys(&mut problems);
+        self.check_clients(&mut problems);
+        if self.store.is_none() {
+            problems.push(Problem::Missing("store", ".store(SqliteStore::open(\"auth.db\")?)"));
+        }
+        if self.pages.is_none() {
+            problems.push(Problem::Missing("pages", ".pages(auth_ui::DefaultPages::new())"));
+        }
+        if self.directory.is_none() {
+            problems.push(Problem::Missing("directory", ".directory(your_accounts)"));
+        }
+        let (Some(issuer), Some(secrets), Some(store), Some(pages), Some(directory)) =
+            (issuer, secrets, self.store, self.pages, self.directory)
+        else {
+            return Err(BuildError { problems });
+        };
+        if !problems.is_empty() {
+            return Err(BuildError { problems });
+        }
+        if self.development {
+            warn!(target: "oauth2", %issuer, "DEVELOPMENT MODE: do not expose this provider");
+        }
+        let now = self.clock.now();
+        let loader = LoadDataKeys::new(&*store, &secrets, &*self.entropy);
+        let data_keys = loader.load(self.tenant, now).await?;
+        let tenant = Arc::new(Tenant::new(self.tenant, issuer.clone(), Arc::new(data_keys)));
+        let algorithms = self.keys.algorithms.clone();
+        let keys = LocalKeys::new(store.clone(), self.entropy.clone(), self.keys, signing_keys);
+        keys.load(&tenant, now).await?;
+        let keys = Arc::new(keys);
+        let ports = Ports::new(
+            store.clone(),
+            self.clock.clone(),
+            self.entropy.clone(),
+            keys.clone(),
+            directory,
+            self.passwords.unwrap_or_default(),
+            self.hook.unwrap_or_else(|| Arc::new(NoHook::default())),
+        );
+        let mut config = self.config;
+        config.cookies = match issuer.is_secure() {
+            true => CookieScope::Secure,
+            false => CookieScope::Development,
+        };
+        let handler =
+            self.handler.unwrap_or_else(|| Arc::new(BuiltInPages { issuer: issuer.clone() }));
+        let provider = Provider {
+            inner: Arc::new(Inner {
+                driver: Driver::new(ports, RecordCache::default()),
+                routes: endpoint::routes(&issuer),
+                worker: OutboxWorker::new(store, self.clock, self.entropy, self.deliver),
+                tenant,
+                config: Arc::new(config),
+                keys,
+                algorithms,
+                pages,
+                limiter: self.limiter,
+                handler,
+            }),
+        };
+        for client in self.clients {
+            provider.clients().put(client).await?;
+        }
+        Ok(provider)
+    }
+
+    fn check_issuer(&self, problems: &mut Vec<Problem>) -> Option<Issuer> {
+        let issuer = match Issuer::parse(&self.issuer) {
+            Ok(issuer) => issuer,
+            Err(reason) => {
+                problems.push(Problem::Issuer { issuer: self.issuer.clone(), reason });
+                return None;
+            }
+        };
+        match (self.development, issuer.is_secure(), issuer.is_loopback()) {
+            (false, false, _) => problems.push(Problem::InsecureIssuer(self.issuer.clone())),
+            (true, _, false) => problems.push(Problem::DevelopmentIssuer(self.issuer.clone())),
+            _ => {}
+        }
+        Some(issuer)
+    }
+
+    fn check_secrets(&self, problems: &mut Vec<Problem>) -> Option<DeploymentSecrets> {
+        let secrets = match self.secrets.is_empty() && self.development {
+            true => vec![Secret::new(DEVELOPMENT_SECRET)],
+            false => self.secrets.clone(),
+        };
+        DeploymentSecrets::new(secrets).map_err(|error| problems.push(Problem::Secret(error))).ok()
+    }
+
+    fn check_keys(&self, problems: &mut Vec<Problem>) -> Vec<SigningKey> {
+        let wanted = &self.keys.algorithms;
+        for algorithm in [self.config.tokens.signing_algorithm]
+            .into_iter()
+            .chain(self.clients.iter().filter_map(|c| c.id_token_signed_response_alg))
+        {
+            if !wanted.contains(&algorithm) {
+                problems.push(Problem::NoKeyFor(algorithm));
+            }
+        }
+        for algorithm in wanted.iter().filter(|algorithm| algorithm.is_rsa()) {
+            let supplied = self.pems.iter().any(|(known, _)| known == algorithm);
+            if !supplied && !cfg!(feature = "aws-lc") {
+                let reason = InvalidSigningKey::NoGenerator;
+                problems.push(Problem::SigningKey { algorithm: *algorithm, reason });
+            }
+        }
+        let read = |(algorithm, pem): &(SigningAlgorithm, Secret)| {
+            SigningKey::from_pem(*algorithm, pem)
+                .map_err(|reason| {
+                    problems.push(Problem::SigningKey { algorithm: *algorithm, reason });
+                })
+                .ok()
+        };
+        self.pems.iter().filter_map(read).collect()
+    }
+
+    fn check_clients(&self, problems: &mut Vec<Problem>) {
+        let known = self.config.known_scopes();
+        for client in &self.clients {
+            if let Err(error) = client.validate() {
+                problems.push(Problem::Client(error.into()));
+            }
+            for scope in client.scope.iter().filter(|scope| !known.contains(scope)) {
+                let (client, scope) = (client.client_id.to_string(), scope.to_owned());
+                problems.push(Problem::UnknownScope { client, scope });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ProviderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProviderBuilder({})", self.issuer)
+    }
+}
+
+/// A provider cannot be built. Every problem is listed, with what mends it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub struct BuildError {
+    /// The problems.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the provider cannot be built:")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+/// What is missing or contradictory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A port without a default was not given.
+    #[error("no {0} is given: add `{1}`")]
+    Missing(&'static str, &'static str),
+    /// Not an issuer identifier.
+    #[error("the issuer `{issuer}` cannot be used: {reason}")]
+    Issuer {
+        /// What was given.
+        issuer: String,
+        /// Why not.
+        reason: InvalidIssuer,
+    },
+    /// http outside of development mode.
+    #[error(
+        "the issuer `{0}` is not https: use an https URL, or `.development()` for one on loopback"
+    )]
+    InsecureIssuer(String),
+    /// Development mode on another host.
+    #[error(
+        "development mode is for loopback, but the issuer is `{0}`: remove `.development()` and give \
+         `.secrets([…])`"
+    )]
+    DevelopmentIssuer(String),
+    /// The operator's secrets are no secrets.
+    #[error("`.secrets([…])`: {0}")]
+    Secret(WeakSecret),
+    /// An algorithm is used and no key kept for it.
+    #[error(
+        "{0} is to sign tokens, but no key is kept for it: add it to the algorithms in \
+         `.signing_keys(|keys| …)`"
+    )]
+    NoKeyFor(SigningAlgorithm),
+    /// A signing key cannot be read or made.
+    #[error(
+        "no key for {algorithm}: {reason}; or leave it out by \
+         `.signing_keys(|keys| keys.algorithms = vec![SigningAlgorithm::Es256])`"
+    )]
+    SigningKey {
+        /// For which algorithm.
+        algorithm: SigningAlgorithm,
+        /// Why not.
+        reason: InvalidSigningKey,
+    },
+    /// A client's metadata is not acceptable.
+    #[error(transparent)]
+    Client(ClientError),
+    /// A client may ask for a scope that nobody defined.
+    #[error(
+        "the client `{client}` has the scope `{scope}`, which is not known: add \
+         `.scope(ScopeDefinition::new(\"{scope}\", [\"claim\"]))`"
+    )]
+    UnknownScope {
+        /// The client.
+        client: String,
+        /// The scope.
+        scope: String,
+    },
+    /// The tenant's data keys cannot be had.
+    #[error("the data keys cannot be loaded: {0}")]
+    DataKeys(#[source] DataKeysUnusable),
+    /// The signing keys cannot be had.
+    #[error("the signing keys cannot be loaded: {0}")]
+    SigningKeys(#[source] KeysUnusable),
+}
+
+impl From<DataKeysUnusable> for BuildError {
+    fn from(error: DataKeysUnusable) -> Self {
+        Self { problems: vec![Problem::DataKeys(error)] }
+    }
+}
+
+impl From<KeysUnusable> for BuildError {
+    fn from(error: KeysUnusable) -> Self {
+        Self { problems: vec![Problem::SigningKeys(error)] }
+    }
+}
+
+impl From<ClientError> for BuildError {
+    fn from(error: ClientError) -> Self {
+        Self { problems: vec![Problem::Client(error)] }
+    }
+}

@@ -1,0 +1,205 @@
+//! [`Provider`]: an OpenID Provider as a value.
+
+mod authority;
+mod builder;
+mod config;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_core::challenge::ChallengeHandler;
+use auth_core::decision::{Driver, Unavailable};
+use auth_core::http::{Engine, Request, Response, Route};
+use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm};
+use auth_core::outbox::OutboxWorker;
+use auth_core::{PageRenderer, RateLimiter, RequestId, Subject, Tenant};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
+use http::{HeaderName, StatusCode};
+use tracing::{Instrument, info, info_span};
+
+pub use builder::{BuildError, Problem, ProviderBuilder};
+pub use config::{
+    Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy,
+};
+
+use crate::client::Clients;
+use crate::endpoint;
+
+/// An OpenID Provider: an engine with the routes of one issuer.
+///
+/// It is a handle: cloning it is cheap and gives the same provider. Mount it with `auth-axum` or
+/// `auth-actix`, or call it yourself through [`Engine`].
+#[derive(Clone)]
+pub struct Provider {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    driver: Driver,
+    tenant: Arc<Tenant>,
+    config: Arc<Config>,
+    keys: Arc<LocalKeys>,
+    algorithms: Vec<SigningAlgorithm>,
+    pages: Arc<dyn PageRenderer>,
+    limiter: Arc<dyn RateLimiter>,
+    handler: Arc<dyn ChallengeHandler>,
+    worker: OutboxWorker,
+    routes: Vec<Route>,
+}
+
+/// What decisions decide by: the configuration, and the keys at this moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) config: Arc<Config>,
+    pub(crate) keys: Arc<PublishedKeys>,
+}
+
+impl Provider {
+    /// Begins a provider for an issuer identifier, such as `https://id.example`.
+    #[must_use]
+    pub fn builder(issuer: impl Into<String>) -> ProviderBuilder {
+        ProviderBuilder::new(issuer.into())
+    }
+
+    /// The issuer and its keys.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.inner.tenant
+    }
+
+    /// What the provider decides by.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The registered clients.
+    #[must_use]
+    pub fn clients(&self) -> Clients {
+        Clients { driver: self.inner.driver.clone(), tenant: self.inner.tenant.clone() }
+    }
+
+    /// The provider as something to mount.
+    #[must_use]
+    pub fn engine(&self) -> Arc<dyn Engine> {
+        Arc::new(self.clone())
+    }
+
+    /// The provider as something that knows tokens and sessions.
+    #[must_use]
+    pub fn authority(&self) -> Arc<dyn auth_core::Authority> {
+        Arc::new(self.clone())
+    }
+
+    /// The provider as the desk at which challenges are settled.
+    #[must_use]
+    pub fn desk(&self) -> Arc<dyn auth_core::challenge::ChallengeDesk> {
+        Arc::new(self.clone())
+    }
+
+    /// Publishes a new signing key, which begins to sign once every verifier that follows cache headers
+    /// knows it.
+    ///
+    /// # Errors
+    /// [`KeysUnusable`].
+    pub async fn rotate_key(&self, algorithm: SigningAlgorithm) -> Result<(), KeysUnusable> {
+        let now = self.driver().ports().clock.now();
+        self.inner.keys.rotate(self.tenant(), algorithm, now).await
+    }
+
+    /// Delivers what waits in the outbox, for ever: spawn it on your runtime, once a process.
+    pub async fn run_worker(self) {
+        self.inner.worker.clone().run(Duration::from_secs(1)).await;
+    }
+
+    /// The worker of the outbox, to run it by hand.
+    #[must_use]
+    pub fn worker(&self) -> &OutboxWorker {
+        &self.inner.worker
+    }
+
+    pub(crate) fn driver(&self) -> &Driver {
+        &self.inner.driver
+    }
+
+    pub(crate) fn pages(&self) -> &dyn PageRenderer {
+        &*self.inner.pages
+    }
+
+    pub(crate) fn limiter(&self) -> &dyn RateLimiter {
+        &*self.inner.limiter
+    }
+
+    pub(crate) fn handler(&self) -> &dyn ChallengeHandler {
+        &*self.inner.handler
+    }
+
+    pub(crate) fn algorithms(&self) -> &[SigningAlgorithm] {
+        &self.inner.algorithms
+    }
+
+    pub(crate) async fn policy(&self) -> Result<Policy, Unavailable> {
+        let now = self.driver().ports().clock.now();
+        let keys = self.inner.keys.keys(self.tenant(), now).await?;
+        Ok(Policy { config: self.inner.config.clone(), keys })
+    }
+
+    /// A name by which a person knows themselves.
+    pub(crate) async fn display_name(&self, subject: &Subject) -> Result<String, Unavailable> {
+        let directory = &self.driver().ports().directory;
+        let identity = directory.find(self.tenant().id, subject).await?;
+        Ok(identity.map_or_else(|| subject.to_string(), |identity| identity.display_name))
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({})", self.tenant().issuer)
+    }
+}
+
+#[async_trait]
+impl Engine for Provider {
+    fn routes(&self) -> &[Route] {
+        &self.inner.routes
+    }
+
+    /// Answers a request and writes one log line for it, under the target `oauth2`, with an id that an
+    /// error page shows, too.
+    async fn call(&self, operation: &'static str, mut request: Request) -> Response {
+        let ports = self.driver().ports();
+        let mut id = [0; 16];
+        if let Err(cause) = ports.entropy.fill(&mut id) {
+            return auth_core::Denied::Unavailable(cause.into()).response();
+        }
+        let id = RequestId::from_bytes(id).to_string();
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            request.headers_mut().insert(HeaderName::from_static(endpoint::REQUEST_ID), value);
+        }
+        let started = ports.clock.now();
+        let span = info_span!(target: "oauth2", "request", id, operation);
+        async {
+            let response = endpoint::answer(self, operation, request).await;
+            let millis = ports.clock.now().since(started).as_millis();
+            let status = response.status().as_u16();
+            info!(target: "oauth2", status, millis, "answered");
+            response
+        }
+        .instrument(span)
+        .await
+    }
+
+    fn preflight(&self, path: &str, request: &Request) -> Option<Response> {
+        let here = |route: &&Route| route.path == path;
+        let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)?;
+        let routes: Vec<&Route> = self.inner.routes.iter().filter(here).collect();
+        let route = routes.iter().find(|route| route.method.as_str().as_bytes() == asked.as_bytes())?;
+        let policy = endpoint::cors(self, route.operation)?;
+        let methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+        let mut response = auth_core::http::empty(StatusCode::NO_CONTENT);
+        policy.preflight(request.headers(), response.headers_mut(), &methods.join(", "));
+        Some(response)
+    }
+}

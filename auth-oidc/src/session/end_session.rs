@@ -1,0 +1,232 @@
+//! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0).
+
+use auth_core::challenge::Pending;
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::http::{CookieSpec, Form};
+use auth_core::page::Remedy;
+use auth_core::record::Found;
+use auth_core::seal::Handle;
+use auth_core::store::Write;
+use auth_core::{ChallengeId, ClientId};
+use url::form_urlencoded;
+
+use crate::authorize::{AuthorizeRefusal, PageError};
+use crate::challenge::{
+    Answer, Browser, Challenge, LogoutQuestion, Question, Settled, Verifier, pose,
+};
+use crate::client::{Client, ClientRecord};
+use crate::provider::Policy;
+use crate::refusal::ErrorCode;
+use crate::session::id_token_hint::{self, IdTokenHint};
+use crate::session::login_session::LoginSession;
+use crate::stop::Stop;
+
+/// What the browser gets.
+#[derive(Debug)]
+pub(crate) enum LogoutStep {
+    /// Whether to sign out.
+    Ask { pending: Box<Pending>, cookie: Option<CookieSpec> },
+    /// On to the client's page, or to ours if it named none.
+    Done { signed_out: bool, redirect: Option<String>, cookie: Option<CookieSpec> },
+}
+
+/// Decides a request to sign out.
+#[derive(Debug)]
+pub(crate) struct EndSession {
+    pub(crate) policy: Policy,
+    pub(crate) form: Form,
+    pub(crate) session: Option<Handle>,
+    pub(crate) browser: Option<Browser>,
+    pub(crate) source: String,
+}
+
+type Decided = Result<Outcome<LogoutStep, AuthorizeRefusal>, Stop<AuthorizeRefusal>>;
+
+impl EndSession {
+    fn decide_request(&self, facts: &Facts, cx: &mut Cx<'_>) -> Decided {
+        let hint = self.hint(cx)?;
+        let client = self.client(hint.as_ref(), facts)?;
+        let client = client.as_ref().map(|record| &record.value.client);
+        let redirect = self.redirect(client)?;
+        let session = match &self.session {
+            Some(handle) => LoginSession::live(handle, facts, cx.now)?,
+            None => None,
+        };
+        let Some(session) = session else {
+            let cookie = self.session.as_ref().map(|_| CookieSpec::removal(LoginSession::COOKIE));
+            return Ok(Outcome::answer(LogoutStep::Done { signed_out: true, redirect, cookie }));
+        };
+        let sign_in = &session.value.sign_in;
+        if let Some(hint) = &hint {
+            if hint.subject != sign_in.subject.as_str() {
+                let text = "the parameter 'id_token_hint' names somebody else than who is signed in";
+                return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+            }
+            if hint.sid == Some(sign_in.sid) {
+                let done = LogoutStep::Done {
+                    signed_out: true,
+                    redirect,
+                    cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+                };
+                return Ok(Outcome::commit(cx.batch().write(end(&session)?), Ok(done))?);
+            }
+        }
+        let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
+        let name = |client: &Client| match client.client_name.is_empty() {
+            true => client.client_id.to_string(),
+            false => client.client_name.clone(),
+        };
+        let question = Question::Logout(LogoutQuestion {
+            sid: sign_in.sid,
+            subject: sign_in.subject.clone(),
+            client_name: client.map(name),
+            redirect,
+            ui_locales: self.form.get("ui_locales").map(str::to_owned),
+        });
+        let id = ChallengeId::random(&mut cx.rng);
+        let lifetime = self.policy.config.sessions.challenge_lifetime;
+        let challenge = Challenge::new(id, browser.id(cx.tenant), cx.now, lifetime, question);
+        let (text, write) = pose(&challenge, &self.source, facts, cx)?;
+        let pending = Box::new(challenge.pending(text, client));
+        let step = LogoutStep::Ask { pending, cookie: browser.cookie() };
+        match write {
+            Some(write) => Ok(Outcome::commit(cx.batch().write(write), Ok(step))?),
+            None => Ok(Outcome::answer(step)),
+        }
+    }
+
+    fn hint(&self, cx: &Cx<'_>) -> Result<Option<IdTokenHint>, PageError> {
+        let Some(hint) = self.form.get("id_token_hint") else { return Ok(None) };
+        let hint = id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(|_| {
+            let text = "the parameter 'id_token_hint' is not an id token of this provider";
+            PageError::new(ErrorCode::InvalidRequest, text)
+        })?;
+        if self.form.get("client_id").is_some_and(|id| id != hint.client_id) {
+            let text = "the parameter 'client_id' is not the audience of id_token_hint";
+            return Err(PageError::new(ErrorCode::InvalidRequest, text));
+        }
+        Ok(Some(hint))
+    }
+
+    fn client(
+        &self,
+        hint: Option<&IdTokenHint>,
+        facts: &Facts,
+    ) -> Result<Option<std::sync::Arc<Found<ClientRecord>>>, Stop<AuthorizeRefusal>> {
+        let id = hint.map(|hint| hint.client_id.as_str()).or_else(|| self.form.get("client_id"));
+        let Some(id) = id else { return Ok(None) };
+        let client = facts.read(&ClientRecord::at(&ClientId::from(id)))?;
+        let client = client.filter(|client| !client.value.disabled).ok_or_else(|| {
+            PageError::new(ErrorCode::InvalidClient, "the client is unknown or disabled")
+        })?;
+        Ok(Some(client))
+    }
+
+    /// Where the browser goes after that: exactly one of the registered texts (§3), with `state`.
+    fn redirect(&self, client: Option<&Client>) -> Result<Option<String>, PageError> {
+        let Some(requested) = self.form.get("post_logout_redirect_uri") else { return Ok(None) };
+        let refuse = |text| Err(PageError::new(ErrorCode::InvalidRequest, text));
+        let Some(client) = client else {
+            return refuse(
+                "the parameter 'post_logout_redirect_uri' needs id_token_hint or client_id with it",
+            );
+        };
+        if !client.post_logout_redirect_uris.iter().any(|registered| registered == requested) {
+            return refuse(
+                "the parameter 'post_logout_redirect_uri' is not one that the client registered; \
+                 they are compared byte by byte",
+            );
+        }
+        let Some(state) = self.form.get("state") else { return Ok(Some(requested.to_owned())) };
+        let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
+        let separator = if requested.contains('?') { '&' } else { '?' };
+        Ok(Some(format!("{requested}{separator}state={state}")))
+    }
+}
+
+impl Decision for EndSession {
+    type Answer = LogoutStep;
+    type Refusal = AuthorizeRefusal;
+
+    fn prefetch(&self) -> Asks {
+        self.session.as_ref().map(LoginSession::asks).unwrap_or_default()
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<LogoutStep, AuthorizeRefusal>, Need> {
+        self.decide_request(facts, cx).or_else(Stop::outcome)
+    }
+}
+
+/// The browser comes back from a logout question.
+#[derive(Debug)]
+pub(crate) struct ResumeLogout {
+    pub(crate) verifier: Verifier,
+    pub(crate) session: Option<Handle>,
+    pub(crate) browser: Option<Browser>,
+}
+
+impl ResumeLogout {
+    fn resume(&self, facts: &Facts, cx: &mut Cx<'_>) -> Decided {
+        let gone = || {
+            let text = "the answer that the browser came for is not there, or was used before";
+            PageError::new(ErrorCode::InvalidRequest, text).remedy(Remedy::StartAgain)
+        };
+        let settled = facts.read(&Settled::at(&self.verifier.id))?.ok_or_else(gone)?;
+        Browser::require(self.browser.as_ref(), settled.value.challenge.browser, cx.tenant)?;
+        let Question::Logout(question) = &settled.value.challenge.question else {
+            return Err(gone().into());
+        };
+        if settled.value.used || cx.now >= settled.value.challenge.expires_at {
+            return Err(gone().into());
+        }
+        let used = settled.replace(&Settled { used: true, ..settled.value.clone() })?;
+        if settled.value.answer != Answer::Logout {
+            let stays = LogoutStep::Done { signed_out: false, redirect: None, cookie: None };
+            return Ok(Outcome::commit(cx.batch().write(used), Ok(stays))?);
+        }
+        let session = match &self.session {
+            Some(handle) => LoginSession::live(handle, facts, cx.now)?,
+            None => None,
+        };
+        let mut batch = cx.batch().write(used);
+        if let Some(session) = session {
+            if session.value.sign_in.sid != question.sid {
+                let text = "another session is open in this browser than the one that was asked about";
+                return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+            }
+            batch.push(end(&session)?);
+        }
+        let done = LogoutStep::Done {
+            signed_out: true,
+            redirect: question.redirect.clone(),
+            cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+        };
+        Ok(Outcome::commit(batch, Ok(done))?)
+    }
+}
+
+impl Decision for ResumeLogout {
+    type Answer = LogoutStep;
+    type Refusal = AuthorizeRefusal;
+
+    fn prefetch(&self) -> Asks {
+        self.session.as_ref().map(LoginSession::asks).unwrap_or_default().read(&Settled::at(&self.verifier.id))
+    }
+
+    fn decide(
+        &self,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Outcome<LogoutStep, AuthorizeRefusal>, Need> {
+        self.resume(facts, cx).or_else(Stop::outcome)
+    }
+}
+
+/// Ends a session, and with it every token that is bound to it.
+fn end(session: &Found<LoginSession>) -> Result<Write, Need> {
+    Ok(session.replace(&LoginSession { ended: true, ..session.value.clone() })?)
+}

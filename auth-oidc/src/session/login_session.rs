@@ -1,0 +1,141 @@
+//! [`LoginSession`]: a person is signed in at the provider, in one browser.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::decision::{Asks, Cx, Facts, Need};
+use auth_core::http::{CookieScope, CookieSpec, cookie};
+use auth_core::record::{Found, Kind, Shadow, Tag, TypedKey, Unknown};
+use auth_core::seal::{Artefact, Handle, Lineage};
+use auth_core::store::Main;
+use auth_core::{SessionId, Subject, Tenant, Timestamp};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use crate::token::grant::SignIn;
+
+/// A login session. The browser holds its secret in a cookie; the store holds a digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LoginSession {
+    #[serde(flatten)]
+    pub(crate) sign_in: SignIn,
+    /// Of the cookie's secret.
+    pub(crate) digest: String,
+    /// Whether the cookie outlives the browser.
+    pub(crate) remember: bool,
+    pub(crate) expires_at: Timestamp,
+    /// The subject's generation when it began.
+    #[serde(default)]
+    pub(crate) generation: u64,
+    /// Signed out.
+    #[serde(default)]
+    pub(crate) ended: bool,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
+}
+
+impl LoginSession {
+    pub(crate) const COOKIE: &'static str = "auth_session";
+
+    /// For how long an ended or expired session is remembered, so that what is bound to it learns of it.
+    const RETENTION: Duration = Duration::from_secs(86_400);
+
+    pub(crate) fn at(sid: &SessionId) -> TypedKey<Self> {
+        Self::key(&[sid.as_bytes()])
+    }
+
+    /// The handle in a browser's cookie, if there is one that we made.
+    pub(crate) fn handle(tenant: &Tenant, scope: CookieScope, headers: &HeaderMap) -> Option<Handle> {
+        let value = cookie(headers, scope, Self::COOKIE)?;
+        Handle::parse(&tenant.keys, Artefact::Session, tenant.id, &value)
+    }
+
+    /// The records by which a cookie is judged.
+    pub(crate) fn asks(handle: &Handle) -> Asks {
+        let mut asks = Asks::none();
+        if let Some(sid) = &handle.lineage.session {
+            asks = asks.read(&Self::at(sid));
+        }
+        if let Some(subject) = &handle.lineage.subject {
+            asks = asks.read(&Shadow::at(subject));
+        }
+        asks
+    }
+
+    /// The session of a cookie, if it is live and its subject still in the generation it began in.
+    pub(crate) fn live(
+        handle: &Handle,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Found<Self>>>, Need> {
+        let (Some(sid), Some(subject)) = (&handle.lineage.session, &handle.lineage.subject) else {
+            return Ok(None);
+        };
+        let shadow = facts.read(&Shadow::at(subject))?;
+        let session = facts.read(&Self::at(sid))?;
+        Ok(session.filter(|session| {
+            let generation = session.value.generation;
+            session.value.is_live(handle, now)
+                && shadow.map_or(generation == 0, |shadow| shadow.value.admits(generation))
+        }))
+    }
+
+    /// Whether the cookie `handle` is this session's, and it is live at `now`.
+    fn is_live(&self, handle: &Handle, now: Timestamp) -> bool {
+        let ours = handle.digest.to_string().as_bytes().ct_eq(self.digest.as_bytes());
+        bool::from(ours) && self.is_open(now)
+    }
+
+    /// Whether it is neither ended nor expired.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        !self.ended && now < self.expires_at
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.sign_in.subject
+    }
+}
+
+impl Kind for LoginSession {
+    type Class = Main;
+    const NAME: &'static str = "login_session";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        Some(self.expires_at.saturating_add(Self::RETENTION))
+    }
+}
+
+/// A session to begin.
+pub(crate) struct NewSession {
+    pub(crate) sign_in: SignIn,
+    pub(crate) remember: bool,
+    pub(crate) lifetime: Duration,
+    pub(crate) generation: u64,
+    pub(crate) subject: Tag,
+}
+
+impl NewSession {
+    /// The session and its cookie, whose secret is new each time, so that a cookie from before the
+    /// sign-in is worth nothing after it.
+    pub(crate) fn begin(self, cx: &mut Cx<'_>) -> (CookieSpec, LoginSession) {
+        let mut lineage = Lineage::default();
+        lineage.session = Some(self.sign_in.sid);
+        lineage.subject = Some(self.subject);
+        let tenant = cx.tenant;
+        let (secret, handle) =
+            Handle::mint(&tenant.keys, &mut cx.rng, Artefact::Session, tenant.id, lineage);
+        let max_age = self.remember.then_some(self.lifetime);
+        let cookie = CookieSpec::lasting(LoginSession::COOKIE, secret.expose(), max_age);
+        let session = LoginSession {
+            sign_in: self.sign_in,
+            digest: handle.digest.to_string(),
+            remember: self.remember,
+            expires_at: cx.now.saturating_add(self.lifetime),
+            generation: self.generation,
+            ended: false,
+            unknown: Unknown::default(),
+        };
+        (cookie, session)
+    }
+}

@@ -1,0 +1,217 @@
+//! Access tokens: opaque references and JWTs (RFC 9068).
+
+use std::time::Duration;
+
+use auth_core::decision::{Cx, Facts, Need};
+use auth_core::keys::PublishedKeys;
+use auth_core::record::{Kind, Tag, TypedKey, Unknown};
+use auth_core::seal::{Artefact, Handle, HandleDigest, Lineage};
+use auth_core::store::{Main, Write};
+use auth_core::{ClientId, GrantId, Identity, Scopes, Secret, SessionId, Subject, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::client::{AccessTokenFormat, ClaimTarget, Client};
+use crate::provider::Config;
+use crate::token::claims::{ClaimRequest, without_reserved};
+use crate::token::grant::{Generations, Grant};
+use crate::token::{sign, token_id};
+
+/// What is stored of an opaque access token: all that introspection says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AccessToken {
+    pub(crate) client_id: ClientId,
+    /// `None` if the client acts for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<Subject>,
+    pub(crate) scope: Scopes,
+    #[serde(default)]
+    pub(crate) audience: Vec<String>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// Claims of mappers, hook and consent.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) generations: Generations,
+    #[serde(default)]
+    pub(crate) revoked: bool,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
+}
+
+impl AccessToken {
+    pub(crate) fn at(digest: &HandleDigest) -> TypedKey<Self> {
+        Self::key(&[digest.as_bytes()])
+    }
+}
+
+impl Kind for AccessToken {
+    type Class = Main;
+    const NAME: &'static str = "access_token";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+/// Marks a JWT access token as revoked, until it would have expired.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RevokedToken {
+    pub(crate) expires_at: Timestamp,
+}
+
+impl RevokedToken {
+    pub(crate) fn at(jti: &str) -> TypedKey<Self> {
+        Self::key(&[jti.as_bytes()])
+    }
+}
+
+impl Kind for RevokedToken {
+    type Class = Main;
+    const NAME: &'static str = "revoked_token";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+/// An access token on its way to the client, with what must be committed first.
+pub(crate) struct Issued {
+    pub(crate) token: Secret,
+    pub(crate) expires_in: Duration,
+    /// `None` for a JWT, of which nothing is stored.
+    pub(crate) write: Option<Write>,
+}
+
+/// What an access token is issued for.
+pub(crate) struct AccessRequest<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) keys: &'a PublishedKeys,
+    pub(crate) client: &'a Client,
+    /// The grant, and who granted it; `None` if the client acts for itself.
+    pub(crate) granted: Option<(GrantId, &'a Grant, &'a Identity)>,
+    pub(crate) scope: &'a Scopes,
+    pub(crate) audience: &'a [String],
+    pub(crate) generations: Generations,
+}
+
+impl AccessRequest<'_> {
+    pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Issued, Need> {
+        let request = ClaimRequest {
+            config: self.config,
+            client: self.client,
+            scope: self.scope,
+            identity: self.granted.map(|(_, _, identity)| identity),
+            target: ClaimTarget::AccessToken,
+        };
+        let mut audience = self.audience.to_vec();
+        for added in request.audience() {
+            if !audience.contains(&added) {
+                audience.push(added);
+            }
+        }
+        let mut claims = request.claims(facts)?;
+        if let Some((_, grant, _)) = self.granted {
+            claims.extend(without_reserved(&grant.extra.access_token));
+        }
+        let expires_in = self.client.access_token_lifetime(self.config.tokens.access_token_lifetime);
+        let format = self.client.access_token_format.unwrap_or(self.config.tokens.access_token_format);
+        match format {
+            AccessTokenFormat::Opaque => Ok(self.opaque(audience, claims, expires_in, cx)),
+            AccessTokenFormat::Jwt => self.jwt(audience, claims, expires_in, facts, cx),
+        }
+    }
+
+    fn opaque(
+        &self,
+        audience: Vec<String>,
+        claims: Map<String, Value>,
+        expires_in: Duration,
+        cx: &mut Cx<'_>,
+    ) -> Issued {
+        let lineage = lineage(
+            cx,
+            &self.client.client_id,
+            self.granted.map(|(id, grant, _)| (id, grant.sign_in.sid, &grant.sign_in.subject)),
+        );
+        let tenant = cx.tenant;
+        let (token, handle) =
+            Handle::mint(&tenant.keys, &mut cx.rng, Artefact::AccessToken, tenant.id, lineage);
+        let record = AccessToken {
+            client_id: self.client.client_id.clone(),
+            subject: self.granted.map(|(_, grant, _)| grant.sign_in.subject.clone()),
+            scope: self.scope.clone(),
+            audience,
+            issued_at: cx.now,
+            expires_at: cx.now.saturating_add(expires_in),
+            claims,
+            generations: self.generations,
+            revoked: false,
+            unknown: Unknown::default(),
+        };
+        let write = AccessToken::at(&handle.digest).create(&record);
+        Issued { token, expires_in, write: Some(write) }
+    }
+
+    /// RFC 9068 §2.2. Besides its claims the token names its grant (`gid`), session (`sid`) and the
+    /// generations it was issued in, so that introspection shows a revocation at once.
+    fn jwt(
+        &self,
+        audience: Vec<String>,
+        mut claims: Map<String, Value>,
+        expires_in: Duration,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Issued, Need> {
+        let jti = token_id(cx);
+        let client_id = &self.client.client_id;
+        let issuer = cx.tenant.issuer.as_str();
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("iss", json!(issuer));
+        put("aud", match audience.as_slice() {
+            [] => json!(issuer),
+            [one] => json!(one),
+            many => json!(many),
+        });
+        put("client_id", json!(client_id));
+        put("iat", json!(cx.now.as_secs()));
+        put("exp", json!(cx.now.saturating_add(expires_in).as_secs()));
+        put("jti", json!(jti));
+        put("scope", json!(self.scope.to_string()));
+        let Generations { client, subject, consent } = self.generations;
+        put("gen", json!([client, subject, consent]));
+        match self.granted {
+            Some((id, grant, _)) => {
+                put("sub", json!(grant.sign_in.subject));
+                put("gid", json!(id));
+                put("sid", json!(grant.sign_in.sid));
+                put("auth_time", json!(grant.sign_in.auth_time.as_secs()));
+                if let Some(acr) = &grant.sign_in.acr {
+                    put("acr", json!(acr));
+                }
+            }
+            None => {
+                put("sub", json!(client_id));
+            }
+        }
+        let algorithm = self.config.tokens.signing_algorithm;
+        let token = sign(self.keys, algorithm, "at+jwt", &claims, facts, cx)?;
+        Ok(Issued { token, expires_in, write: None })
+    }
+}
+
+/// What a value of this client, grant, session and subject descends from.
+pub(crate) fn lineage(
+    cx: &Cx<'_>,
+    client: &ClientId,
+    granted: Option<(GrantId, SessionId, &Subject)>,
+) -> Lineage {
+    let mut lineage = Lineage::default();
+    lineage.client = Some(Tag::client(cx.tenant.id, client.as_str()));
+    if let Some((grant, session, subject)) = granted {
+        lineage.grant = Some(grant);
+        lineage.session = Some(session);
+        lineage.subject = Some(Tag::subject(cx.tenant.id, subject.as_str()));
+    }
+    lineage
+}

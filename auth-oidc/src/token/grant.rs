@@ -1,0 +1,83 @@
+//! [`Grant`]: what a person granted to a client at one sign-in.
+
+use auth_core::record::{Kind, TypedKey, Unknown};
+use auth_core::store::Main;
+use auth_core::{ClientId, GrantId, Scopes, SessionId, Subject, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The parent of all tokens of one sign-in. Revoking it revokes them all without enumerating one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    pub(crate) client_id: ClientId,
+    #[serde(flatten)]
+    pub(crate) sign_in: SignIn,
+    pub(crate) scope: Scopes,
+    /// Resources that its access tokens are for.
+    #[serde(default)]
+    pub(crate) audience: Vec<String>,
+    /// Claims that the consent's answer added.
+    #[serde(default)]
+    pub(crate) extra: ExtraClaims,
+    /// The generations of client and subject that it was made in.
+    pub(crate) generations: Generations,
+    /// Nothing of it is good any more.
+    #[serde(default)]
+    pub(crate) revoked: bool,
+    pub(crate) created_at: Timestamp,
+    /// The end of its last token.
+    pub(crate) keep_until: Timestamp,
+    #[serde(flatten)]
+    pub(crate) unknown: Unknown,
+}
+
+/// Who signed in, when and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SignIn {
+    pub(crate) subject: Subject,
+    /// The login session at which it happened.
+    pub(crate) sid: SessionId,
+    pub(crate) auth_time: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acr: Option<String>,
+    #[serde(default)]
+    pub(crate) amr: Vec<String>,
+}
+
+/// Claims that the answer to the consent question added.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExtraClaims {
+    #[serde(default)]
+    pub(crate) id_token: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) access_token: Map<String, Value>,
+}
+
+/// In which generation of its parents something was issued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Generations {
+    pub(crate) client: u64,
+    pub(crate) subject: u64,
+    #[serde(default)]
+    pub(crate) consent: u64,
+}
+
+impl Grant {
+    pub(crate) fn at(id: &GrantId) -> TypedKey<Self> {
+        Self::key(&[id.as_bytes()])
+    }
+
+    /// Whether it outlives the login session (OpenID Connect Core §11).
+    pub(crate) fn is_offline(&self) -> bool {
+        self.scope.contains("offline_access")
+    }
+}
+
+impl Kind for Grant {
+    type Class = Main;
+    const NAME: &'static str = "grant";
+
+    fn keep_until(&self) -> Option<Timestamp> {
+        Some(self.keep_until)
+    }
+}

@@ -1,0 +1,80 @@
+//! Id tokens (OpenID Connect Core §2, §3.1.3.6).
+
+use auth_core::decision::{Cx, Facts, Need};
+use auth_core::keys::{PublishedKeys, SigningAlgorithm};
+use auth_core::{Identity, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use serde_json::{Value, json};
+
+use crate::client::{ClaimTarget, Client};
+use crate::provider::Config;
+use crate::token::claims::{ClaimRequest, without_reserved};
+use crate::token::grant::Grant;
+use crate::token::{sign, token_id};
+
+/// What an id token is issued for.
+pub(crate) struct IdTokenRequest<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) keys: &'a PublishedKeys,
+    pub(crate) client: &'a Client,
+    pub(crate) grant: &'a Grant,
+    pub(crate) identity: &'a Identity,
+    /// Of the authorization request; a refreshed id token has none (OpenID Connect Core §12.2).
+    pub(crate) nonce: Option<&'a str>,
+    /// The access token that comes with it, for `at_hash`.
+    pub(crate) access_token: &'a Secret,
+}
+
+impl IdTokenRequest<'_> {
+    pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Secret, Need> {
+        let request = ClaimRequest {
+            config: self.config,
+            client: self.client,
+            scope: &self.grant.scope,
+            identity: Some(self.identity),
+            target: ClaimTarget::IdToken,
+        };
+        let mut claims = request.claims(facts)?;
+        claims.extend(without_reserved(&self.grant.extra.id_token));
+        let jti = token_id(cx);
+        let sign_in = &self.grant.sign_in;
+        let client_id = &self.client.client_id;
+        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        put("iss", json!(cx.tenant.issuer.as_str()));
+        put("sub", json!(sign_in.subject));
+        put("aud", json!(client_id));
+        put("azp", json!(client_id));
+        put("iat", json!(cx.now.as_secs()));
+        let expires_at = cx.now.saturating_add(self.config.tokens.id_token_lifetime);
+        put("exp", json!(expires_at.as_secs()));
+        put("jti", json!(jti));
+        put("sid", json!(sign_in.sid));
+        put("auth_time", json!(sign_in.auth_time.as_secs()));
+        let algorithm = self.client.id_token_signed_response_alg;
+        let algorithm = algorithm.unwrap_or(self.config.tokens.signing_algorithm);
+        put("at_hash", json!(left_half(algorithm, self.access_token.expose())));
+        if let Some(nonce) = self.nonce {
+            put("nonce", json!(nonce));
+        }
+        if let Some(acr) = &sign_in.acr {
+            put("acr", json!(acr));
+        }
+        if !sign_in.amr.is_empty() {
+            put("amr", json!(sign_in.amr));
+        }
+        sign(self.keys, algorithm, "JWT", &claims, facts, cx)
+    }
+}
+
+/// The left half of the token's hash, by the hash of the id token's algorithm (OpenID Connect Core
+/// §3.1.3.6): SHA-256, or SHA-512 for Ed25519 (RFC 8032 §5.1).
+fn left_half(algorithm: SigningAlgorithm, token: &str) -> String {
+    let hash = match algorithm {
+        SigningAlgorithm::EdDsa => &digest::SHA512,
+        _ => &digest::SHA256,
+    };
+    let hash = digest::digest(hash, token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
+}

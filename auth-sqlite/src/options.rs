@@ -1,0 +1,95 @@
+//! [`SqliteOptions`]: where the database is and how it is used.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::OpenError;
+use crate::store::SqliteStore;
+
+/// How a [`SqliteStore`] is opened.
+///
+/// ```
+/// # fn main() -> Result<(), auth_sqlite::OpenError> {
+/// use std::time::Duration;
+/// use auth_sqlite::SqliteOptions;
+///
+/// let store = SqliteOptions::memory().busy_timeout(Duration::from_secs(1)).open()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a database is opened by `open`"]
+pub struct SqliteOptions {
+    pub(crate) place: Place,
+    pub(crate) readers: usize,
+    pub(crate) busy_timeout: Duration,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) verify: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Memory,
+}
+
+impl SqliteOptions {
+    /// A database in a file, which is made with the mode 0600 if it does not exist; its directory must
+    /// exist.
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        Self::at(Place::File(path.as_ref().to_owned()))
+    }
+
+    /// A database in memory, which ends with its store: for tests. Reads and commits take turns.
+    pub fn memory() -> Self {
+        Self::at(Place::Memory)
+    }
+
+    fn at(place: Place) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            place,
+            readers: cores.clamp(1, 8),
+            busy_timeout: Duration::from_secs(5),
+            max_bytes: None,
+            verify: false,
+        }
+    }
+
+    /// How many connections read at the same time, at least one; as many as the machine has cores, up
+    /// to 8, unless said otherwise. A database in memory has one.
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// How long opening and a commit wait for a lock that another process holds: 5 seconds unless said
+    /// otherwise, at most about 24 days.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout.min(Duration::from_millis(i32::MAX as u64));
+        self
+    }
+
+    /// The size in bytes beyond which the database may not grow; a commit that would make it larger is
+    /// refused as [`Unavailable`](auth_store::CommitError::Unavailable). No bound unless said
+    /// otherwise. The log beside the file is not counted.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether the whole file is read and checked when it is opened, which takes seconds per gigabyte.
+    /// Off unless said otherwise: its header and its tables are always checked.
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Opens the database, and makes or upgrades its tables as needed. Blocks while it does.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way and what to do. A file that is not this SDK's is left as
+    /// it is.
+    pub fn open(self) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open_with(&self)
+    }
+}
