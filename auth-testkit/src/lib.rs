@@ -1,3 +1,15 @@
-//! Placeholder.
+//! The test kit of the auth SDK: for its own suite and for yours.
+//!
+//! - [`store`]: the suite of the storage contract, which every backend must pass, with stores that count,
+//!   fail and break.
+//! - [`TestClock`] and [`SeededEntropy`]: time and randomness in a test's hand.
+//! - [`Browser`]: keeps cookies and shows every redirect.
 
+mod browser;
+mod clock;
+mod entropy;
 pub mod store;
+
+pub use browser::{Browser, Reply};
+pub use clock::TestClock;
+pub use entropy::SeededEntropy;

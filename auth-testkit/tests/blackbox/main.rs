@@ -1,0 +1,23 @@
+//! The black-box suite: one body of tests, run against every combination of adapter and store.
+//!
+//! A test is a function of a [`Setup`](world::Setup); `blackbox!` makes one test of it for each
+//! combination. Tests that carry the id of a row of docs/security/attacks.md begin with it.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[macro_use]
+mod world;
+mod flow;
+
+mod authz;
+mod budgets;
+mod build;
+mod caut;
+mod code;
+mod interop;
+mod logout;
+mod pkce;
+mod refr;
+mod ruri;
+mod scenarios;
+mod smoke;
