@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use auth_store::TenantId;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::clock::{Entropy, SystemEntropy};
@@ -143,7 +145,11 @@ impl MemoryDirectory {
         if let Some(dummy) = known {
             return Ok(dummy);
         }
-        let dummy = self.hash(&Secret::new("nobody's password")).await?;
+        // Random, so that nobody can present it: a password that verifies is remembered, and would
+        // tell unknown identifiers by how fast they are refused.
+        let mut nobody = [0; 32];
+        SystemEntropy::default().fill(&mut nobody)?;
+        let dummy = self.hash(&Secret::new(URL_SAFE_NO_PAD.encode(nobody))).await?;
         *self.dummy.write().unwrap_or_else(PoisonError::into_inner) = Some(dummy.clone());
         Ok(dummy)
     }

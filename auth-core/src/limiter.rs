@@ -62,7 +62,7 @@ pub struct MemoryRateLimiter {
 }
 
 impl MemoryRateLimiter {
-    /// How many names may be blocked at once; past that those whose time is over are dropped.
+    /// How many names are kept; past that those whose time is over are dropped.
     const CAPACITY: usize = 100_000;
 
     /// Permits `burst` failures at once and `per_minute` lasting.
@@ -101,13 +101,16 @@ impl RateLimiter for MemoryRateLimiter {
 
     fn failed(&self, attempt: &Attempt<'_>) {
         let name = (attempt.tenant, attempt.action, attempt.whose.to_owned());
+        if self.failures.len() >= Self::CAPACITY {
+            // Names come from outside; most of them fail once.
+            self.failures.retain_recent();
+        }
         if let Err(not_until) = self.failures.check_key(&name) {
             let wait = not_until.wait_time_from(self.clock.now());
             let mut blocked = self.blocked.write().unwrap_or_else(PoisonError::into_inner);
             if blocked.len() >= Self::CAPACITY {
                 let now = Instant::now();
                 blocked.retain(|_, until| *until > now);
-                self.failures.retain_recent();
             }
             blocked.insert(name, Instant::now() + wait.max(Duration::from_secs(1)));
         }

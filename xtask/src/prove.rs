@@ -36,7 +36,7 @@ const PROOFS: &[Proof] = &[
         package: "auth-testkit",
         example: "prove_refresh_race",
         short_rounds: 200,
-        full_rounds: 20_000,
+        full_rounds: 1_000,
     },
     Proof {
         name: "code-race",
@@ -44,7 +44,7 @@ const PROOFS: &[Proof] = &[
         package: "auth-testkit",
         example: "prove_code_race",
         short_rounds: 200,
-        full_rounds: 20_000,
+        full_rounds: 1_000,
     },
 ];
 

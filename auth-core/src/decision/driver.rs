@@ -68,9 +68,9 @@ impl Driver {
         loop {
             let commit_id = self.commit_id()?;
             let mut cx = Cx { tenant, now, rng: Rng::from_seed(&seed), commit_id };
-            let outcome = match decision.decide(&facts, &mut cx) {
-                Ok(outcome) => outcome,
-                Err(Need::Failed(error)) => return Err(error),
+            let decided = match decision.decide(&facts, &mut cx) {
+                Ok(outcome) => Ok(outcome),
+                Err(Need::Failed(error)) => Err(error),
                 Err(Need::Facts(asks)) => {
                     rounds += 1;
                     if rounds > Self::MAX_ROUNDS {
@@ -80,12 +80,15 @@ impl Driver {
                     continue;
                 }
             };
-            if outcome.answer.is_err() && facts.from_cache {
+            let refused = decided.as_ref().map_or(true, |outcome| outcome.answer.is_err());
+            if refused && facts.from_cache {
                 use_cache = false;
+                rounds = 0;
                 facts.forget_reads();
                 self.fetch(tenant, decision.prefetch(), &mut facts, now, use_cache).await?;
                 continue;
             }
+            let outcome = decided?;
             let Some(batch) = outcome.batch else { return Ok(outcome.answer) };
             match self.commit(tenant, &batch).await? {
                 Applied::Yes => return Ok(outcome.answer),
@@ -97,6 +100,9 @@ impl Driver {
                     debug!(conflicts, "others changed the records: deciding again");
                     self.wait(conflicts).await?;
                     now = self.ports.clock.now();
+                    rounds = 0;
+                    // What was cached may be what conflicted, and would do so again.
+                    use_cache = false;
                     facts.forget_reads();
                     self.fetch(tenant, decision.prefetch(), &mut facts, now, use_cache).await?;
                 }
@@ -131,14 +137,11 @@ impl Driver {
         let asks = facts.missing(asks);
         let mut keys: Vec<Key> = Vec::with_capacity(asks.reads.len());
         let mut cacheable: Vec<Key> = Vec::new();
-        for (key, freshness) in asks.reads {
-            if keys.contains(&key) {
-                continue;
-            }
+        for (key, freshness) in asks.unique_reads() {
             if freshness == Freshness::Cached {
                 if use_cache && let Some(slot) = self.cache.get(tenant.id, &key, now) {
                     facts.from_cache = true;
-                    facts.add_record(key, slot);
+                    facts.add_record(key, slot, Freshness::Cached);
                     continue;
                 }
                 cacheable.push(key.clone());
@@ -158,7 +161,7 @@ impl Driver {
             if cacheable.contains(&key) {
                 self.cache.put(tenant.id, &key, now, &slot);
             }
-            facts.add_record(key, slot);
+            facts.add_record(key, slot, Freshness::Stored);
         }
         for (work, done) in done {
             facts.add_done(work, done);

@@ -61,6 +61,19 @@ impl Asks {
         self
     }
 
+    /// Each key once. Where one step may do with a cached record and another may not, it is read.
+    pub(crate) fn unique_reads(&self) -> Vec<(Key, Freshness)> {
+        let mut unique: Vec<(Key, Freshness)> = Vec::with_capacity(self.reads.len());
+        for (key, freshness) in &self.reads {
+            match unique.iter_mut().find(|(known, _)| known == key) {
+                Some((_, known)) if *freshness == Freshness::Stored => *known = Freshness::Stored,
+                Some(_) => {}
+                None => unique.push((key.clone(), *freshness)),
+            }
+        }
+        unique
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.reads.is_empty() && self.work.is_empty()
     }
@@ -98,7 +111,7 @@ impl Slot {
 /// What is known: records, and the results of work.
 #[derive(Debug, Default)]
 pub struct Facts {
-    records: Vec<(Key, Arc<Slot>)>,
+    records: Vec<(Key, Arc<Slot>, Freshness)>,
     work: Vec<(Work, Done)>,
     pub(crate) from_cache: bool,
 }
@@ -109,7 +122,7 @@ impl Facts {
     /// # Errors
     /// [`Need`] if it was not read yet, or is damaged.
     pub fn read<K: Kind>(&self, key: &TypedKey<K>) -> Result<Option<Arc<Found<K>>>, Need> {
-        let Some((_, slot)) = self.records.iter().find(|(known, _)| known == key.raw()) else {
+        let Some((_, slot, _)) = self.records.iter().find(|(known, ..)| known == key.raw()) else {
             return Err(Need::Facts(Asks::none().read(key)));
         };
         let Some(record) = &slot.record else { return Ok(None) };
@@ -129,7 +142,7 @@ impl Facts {
     /// # Errors
     /// [`Need`] if it was not done yet.
     pub fn done(&self, work: &Work) -> Result<&Done, Need> {
-        let known = self.work.iter().find(|(known, _)| known == work);
+        let known = self.work.iter().find(|(known, _)| known.answers(work));
         known.map(|(_, done)| done).ok_or_else(|| Need::Facts(Asks::none().work(work.clone())))
     }
 
@@ -142,14 +155,27 @@ impl Facts {
         if missing.is_empty() { Ok(()) } else { Err(Need::Facts(missing)) }
     }
 
+    /// Those of `asks` that are not known yet. A record from the cache is not the answer to
+    /// who asks for the stored one.
     pub(crate) fn missing(&self, mut asks: Asks) -> Asks {
-        asks.reads.retain(|(key, _)| !self.records.iter().any(|(known, _)| known == key));
-        asks.work.retain(|work| !self.work.iter().any(|(known, _)| known == work));
-        asks
+        asks.reads.retain(|(key, freshness)| {
+            !self.records.iter().any(|(known, _, as_of)| {
+                known == key && (*as_of == Freshness::Stored || *freshness == Freshness::Cached)
+            })
+        });
+        let mut work: Vec<Work> = Vec::with_capacity(asks.work.len());
+        for wanted in asks.work {
+            let known = self.work.iter().map(|(known, _)| known);
+            if !known.chain(&work).any(|known| known.answers(&wanted)) {
+                work.push(wanted);
+            }
+        }
+        Asks { work, ..asks }
     }
 
-    pub(crate) fn add_record(&mut self, key: Key, slot: Arc<Slot>) {
-        self.records.push((key, slot));
+    pub(crate) fn add_record(&mut self, key: Key, slot: Arc<Slot>, as_of: Freshness) {
+        self.records.retain(|(known, ..)| *known != key);
+        self.records.push((key, slot, as_of));
     }
 
     pub(crate) fn add_done(&mut self, work: Work, done: Done) {

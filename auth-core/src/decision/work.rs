@@ -27,7 +27,8 @@ pub enum Work {
         /// What was presented.
         password: Secret,
     },
-    /// Take one place of a bounded counter: gives [`Done::Reserved`].
+    /// Take one place of a bounded counter: gives [`Done::Reserved`]. One request takes at most one
+    /// place of a counter.
     Reserve {
         /// The counter; of either class.
         key: Key,
@@ -47,6 +48,17 @@ pub enum Work {
     Identity(Subject),
     /// Ask a hook of the embedder: gives [`Done::Hook`].
     Hook(HookCall),
+}
+
+impl Work {
+    /// Whether the result of this is that of `other`, too. A decision that runs again at a later time
+    /// must not take a second place of a counter, so a reservation is known by its counter alone.
+    pub(crate) fn answers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Reserve { key, .. }, Self::Reserve { key: other, .. }) => key == other,
+            _ => self == other,
+        }
+    }
 }
 
 /// A text to be signed with a key.

@@ -27,7 +27,7 @@ pub struct LocalKeys {
     store: Arc<dyn Store>,
     entropy: Arc<dyn Entropy>,
     policy: KeyPolicy,
-    /// Keys that the operator supplied, by algorithm.
+    /// Keys that the operator supplied, one for each algorithm at most.
     supplied: Vec<SigningKey>,
     loaded: RwLock<HashMap<TenantId, Loaded>>,
 }
@@ -40,14 +40,22 @@ struct Loaded {
 }
 
 impl LocalKeys {
-    /// Keys in `store`. A `supplied` key is taken instead of a new one for its algorithm.
+    /// Keys in `store`. A `supplied` key is taken instead of a new one for its algorithm, and is
+    /// replaced by supplying another one only; of several for one algorithm the last counts.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         entropy: Arc<dyn Entropy>,
         policy: KeyPolicy,
-        supplied: Vec<SigningKey>,
+        mut supplied: Vec<SigningKey>,
     ) -> Self {
+        let mut seen = Vec::new();
+        supplied.reverse();
+        supplied.retain(|key| {
+            let first = !seen.contains(&key.algorithm());
+            seen.push(key.algorithm());
+            first
+        });
         Self { store, entropy, policy, supplied, loaded: RwLock::default() }
     }
 
@@ -58,7 +66,8 @@ impl LocalKeys {
     }
 
     /// Publishes a new key for `algorithm`, which begins to sign after
-    /// [`KeyPolicy::publish_before`]. Does nothing while such a key waits already.
+    /// [`KeyPolicy::publish_before`]. Does nothing while such a key waits already, nor for an algorithm
+    /// whose key is supplied.
     ///
     /// # Errors
     /// [`KeysUnusable`].
@@ -94,7 +103,7 @@ impl LocalKeys {
             let found = found.map_err(Unavailable::from)?;
             let mut set = found.as_ref().map(|f| f.value.clone()).unwrap_or_default();
             let mut plan = plan(&set, &self.policy, now, rotate);
-            self.add_supplied(&set, &mut plan, now);
+            self.put_supplied(&set, &mut plan, now);
             if plan.is_empty() {
                 return self.keep(tenant, &set, now);
             }
@@ -121,10 +130,11 @@ impl LocalKeys {
     }
 
     /// A supplied key that is not in the set yet goes in: at once if there is none for its algorithm.
-    fn add_supplied(&self, set: &KeySetRecord, plan: &mut Plan, now: Timestamp) {
+    /// No other is made in its place, not even when it is old: it would come back once it is retired.
+    fn put_supplied(&self, set: &KeySetRecord, plan: &mut Plan, now: Timestamp) {
         for key in &self.supplied {
-            let planned = plan.create.iter().any(|(algorithm, _)| *algorithm == key.algorithm());
-            if !planned && !set.keys.iter().any(|stored| stored.kid == *key.kid()) {
+            plan.create.retain(|(algorithm, _)| *algorithm != key.algorithm());
+            if !set.keys.iter().any(|stored| stored.kid == *key.kid()) {
                 let first = !set.keys.iter().any(|stored| stored.alg == key.algorithm());
                 let from = if first { now } else { now.saturating_add(self.policy.publish_before) };
                 plan.create.push((key.algorithm(), from));

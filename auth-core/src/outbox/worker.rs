@@ -6,7 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_store::limits::DUE_SHARDS;
-use auth_store::{Batch, CommitError, CommitId, Main, Queue, Record, Store, TenantId, Write};
+use auth_store::{
+    Batch, CommitError, CommitId, Key, Main, Queue, Record, Store, TenantId, Write,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
 use tracing::{info, warn};
 
 use crate::clock::{Clock, Entropy};
@@ -86,6 +91,8 @@ pub struct Worked {
     pub failed: u32,
     /// Messages that another worker has.
     pub taken: u32,
+    /// Messages that are damaged, or that a newer version of the program wrote: they stay as they are.
+    pub unusable: u32,
 }
 
 impl OutboxWorker {
@@ -112,12 +119,21 @@ impl OutboxWorker {
         let due = self.store.due(Queue::Outbox, now, self.shards.clone(), Self::ROUND).await?;
         let mut worked = Worked::default();
         for (tenant, record) in due {
-            let found = Found::<Message>::read(&record)?;
-            let Some(leased) = self.lease(tenant, &found).await? else {
-                worked.taken += 1;
-                continue;
+            let leased = match self.lease(tenant, &record).await {
+                Ok(Some(leased)) => leased,
+                Ok(None) => {
+                    worked.taken += 1;
+                    continue;
+                }
+                // It must not keep the messages behind it waiting.
+                Err(error @ (Unavailable::Damaged(_) | Unavailable::Newer(_))) => {
+                    warn!(key = ?record.key, %error, "a message cannot be delivered by this process");
+                    worked.unusable += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            let id = format!("{}-{}", found.value.happened_at.as_millis(), record.version);
+            let id = idempotency_key(&record.key);
             match self.deliver.deliver(tenant, &id, &leased.value).await {
                 Ok(()) => {
                     self.finish(tenant, &leased).await?;
@@ -149,8 +165,9 @@ impl OutboxWorker {
     async fn lease(
         &self,
         tenant: TenantId,
-        found: &Found<Message>,
+        record: &Record,
     ) -> Result<Option<Found<Message>>, Unavailable> {
+        let found = Found::<Message>::read(record)?;
         let leased = found.value.leased(self.clock.now());
         let write = found.replace(&leased)?;
         let Write::Put { record: new, .. } = &write else { return Ok(None) };
@@ -182,4 +199,10 @@ impl OutboxWorker {
             Err(error) => Err(Unavailable::Store(error.into())),
         }
     }
+}
+
+/// Of the record's key, which has a random identifier in it and is the one thing about a message that no
+/// attempt changes.
+fn idempotency_key(key: &Key) -> String {
+    URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, key.as_bytes()).as_ref()[..16])
 }

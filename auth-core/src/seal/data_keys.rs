@@ -192,14 +192,15 @@ impl<'a> LoadDataKeys<'a> {
                     if !old {
                         return Ok(DataKeys::from_root(&root));
                     }
-                    let anew = self.record(&purpose, &root)?;
+                    let unknown = found.value.unknown.clone();
+                    let anew = self.record(&purpose, &root, unknown)?;
                     let write = found.replace(&anew).map_err(Unavailable::from)?;
                     (root, write)
                 }
                 None => {
                     let mut root = [0; 32];
                     self.entropy.fill(&mut root).map_err(Unavailable::from)?;
-                    let write = key.create(&self.record(&purpose, &root)?);
+                    let write = key.create(&self.record(&purpose, &root, Unknown::default())?);
                     (root.to_vec(), write)
                 }
             };
@@ -215,9 +216,14 @@ impl<'a> LoadDataKeys<'a> {
         Err(Unavailable::Contention { attempts: 2 }.into())
     }
 
-    fn record(&self, purpose: &str, root: &[u8]) -> Result<DataKeyRecord, Unavailable> {
+    fn record(
+        &self,
+        purpose: &str,
+        root: &[u8],
+        unknown: Unknown,
+    ) -> Result<DataKeyRecord, Unavailable> {
         let sealed = self.secrets.seal(self.entropy, purpose, root)?;
-        Ok(DataKeyRecord { sealed: URL_SAFE_NO_PAD.encode(sealed), unknown: Unknown::default() })
+        Ok(DataKeyRecord { sealed: URL_SAFE_NO_PAD.encode(sealed), unknown })
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Answered {
 #[derive(Debug)]
 pub(crate) enum Next {
     /// A question.
-    Ask(Pending),
+    Ask(Box<Pending>),
     /// The answer to the client.
     Respond(AuthorizationResponse),
 }
@@ -66,11 +66,9 @@ impl Authorize {
     ) -> Self {
         let client_id = ClientId::from(form.get("client_id").unwrap_or_default());
         let client_tag = Tag::client(tenant.id, client_id.as_str());
-        let mut asks = Asks::none()
-            .read_cached(&ClientRecord::at(&client_id))
-            .read_cached(&Shadow::at(&client_tag));
+        let mut asks = Asks::none().read_cached(&ClientRecord::at(&client_id));
         if let Some(handle) = &session {
-            asks = asks.and(LoginSession::asks(handle));
+            asks = asks.and(LoginSession::asks(handle)).read(&Shadow::at(&client_tag));
             if let Some(subject) = &handle.lineage.subject {
                 asks = asks.read(&Consent::at(subject, &client_tag));
             }
@@ -227,6 +225,6 @@ impl Proceed<'_> {
         let browser = self.browser.id(cx.tenant);
         let challenge = Challenge::new(id, browser, cx.now, lifetime, question);
         let (text, write) = pose(&challenge, self.source, facts, cx)?;
-        Ok((Next::Ask(challenge.pending(text, Some(self.client))), write))
+        Ok((Next::Ask(Box::new(challenge.pending(text, Some(self.client)))), write))
     }
 }

@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::authorize::{
     Answered, AuthorizeRefusal, CodeRequest, Next, PageError, RedirectError,
 };
-use crate::challenge::resume_login::{live_client, not_found, settled};
+use crate::challenge::resume_login::{live_client, not_found, rejected, settled};
 use crate::challenge::{Answer, Browser, ConsentQuestion, Question, Settled, Verifier};
 use crate::client::ClientRecord;
 use crate::provider::Policy;
@@ -48,11 +48,7 @@ impl ResumeConsent {
         let request = &question.request;
         let (granted, remember, extra) = match &settled.value.answer {
             Answer::Reject { error, description } => {
-                let refusal = RedirectError {
-                    to: request.redirect.clone(),
-                    error: error.clone(),
-                    description: description.clone(),
-                };
+                let refusal = rejected(request, error, description, facts)?;
                 return Ok(Outcome::commit(cx.batch().write(used), Err(refusal.into()))?);
             }
             Answer::Consent { grant_scope, remember, remember_for, extra } => {
@@ -142,7 +138,7 @@ fn remember_consent(
     })
 }
 
-fn forbidden(text: &str) -> PageError {
+pub(super) fn forbidden(text: &str) -> PageError {
     PageError::new(ErrorCode::RequestForbidden, text)
         .status(StatusCode::FORBIDDEN)
         .remedy(Remedy::StartAgain)

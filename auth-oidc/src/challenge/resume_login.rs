@@ -11,9 +11,10 @@ use auth_core::store::{BatchBuilder, Main};
 use serde_json::Value;
 
 use crate::authorize::{
-    Answered, AuthorizationRequest, AuthorizeRefusal, PageError, Proceed, RedirectError,
+    Answered, AuthorizationRequest, AuthorizeRefusal, Next, PageError, Proceed, RedirectError,
     after_login, check,
 };
+use crate::challenge::resume_consent::forbidden;
 use crate::challenge::{Answer, Browser, Question, Settled, Verifier};
 use crate::client::ClientRecord;
 use crate::provider::Policy;
@@ -54,7 +55,7 @@ impl ResumeLogin {
             return Err(not_found().into());
         };
         let request = &question.request;
-        let login = self.login(&settled.value, question.signed_in.as_ref())?;
+        let login = login(&settled.value, question.signed_in.as_ref(), facts)?;
         let subject = Tag::subject(cx.tenant.id, login.sign_in.subject.as_str());
         facts.require(self.asks(request, &login, &subject, cx))?;
         let client = live_client(request, facts)?;
@@ -76,50 +77,13 @@ impl ResumeLogin {
             source: &self.source,
         };
         let (next, write) = proceed.consent_or_code(&sign_in, login.context, facts, cx)?;
+        if settled.value.used && matches!(next, Next::Respond(_)) {
+            // A reload may bring the question of consent again, but never a second code.
+            return Err(forbidden("the answer was used before").into());
+        }
         write.into_iter().for_each(|write| batch.push(write));
         let answered = Answered { next, cookies: cookie.into_iter().collect() };
         Ok(Outcome::commit(batch, Ok(answered))?)
-    }
-
-    fn login<'a>(
-        &self,
-        settled: &'a Settled,
-        signed_in: Option<&SignIn>,
-    ) -> Result<Login<'a>, AuthorizeRefusal> {
-        let request = settled.challenge.request().ok_or_else(not_found)?;
-        match &settled.answer {
-            Answer::Reject { error, description } => Err(RedirectError {
-                to: request.redirect.clone(),
-                error: error.clone(),
-                description: description.clone(),
-            }
-            .into()),
-            Answer::Login {
-                subject,
-                remember,
-                remember_for,
-                acr,
-                amr,
-                context,
-                continued,
-                answered_at,
-            } => {
-                let fresh = SignIn {
-                    subject: subject.clone(),
-                    sid: settled.sid,
-                    auth_time: *answered_at,
-                    acr: acr.clone(),
-                    amr: amr.clone(),
-                };
-                let sign_in = match signed_in {
-                    Some(signed_in) if *continued => signed_in.clone(),
-                    _ => fresh,
-                };
-                let (remember, remember_for) = (*remember, *remember_for);
-                Ok(Login { remember, remember_for, continued: *continued, context, sign_in })
-            }
-            _ => Err(not_found().into()),
-        }
     }
 
     fn asks(
@@ -196,6 +160,58 @@ impl ResumeLogin {
         });
         Ok(Some(cookie))
     }
+}
+
+/// Unpacks an answer; a no goes to the client at once.
+fn login<'a>(
+    settled: &'a Settled,
+    signed_in: Option<&SignIn>,
+    facts: &Facts,
+) -> Result<Login<'a>, Stop<AuthorizeRefusal>> {
+    match &settled.answer {
+        Answer::Reject { error, description } => {
+            let request = settled.challenge.request().ok_or_else(not_found)?;
+            Err(rejected(request, error, description, facts)?.into())
+        }
+        Answer::Login {
+            subject,
+            remember,
+            remember_for,
+            acr,
+            amr,
+            context,
+            continued,
+            answered_at,
+        } => {
+            let fresh = SignIn {
+                subject: subject.clone(),
+                sid: settled.sid,
+                auth_time: *answered_at,
+                acr: acr.clone(),
+                amr: amr.clone(),
+            };
+            let sign_in = match signed_in {
+                Some(signed_in) if *continued => signed_in.clone(),
+                _ => fresh,
+            };
+            let (remember, remember_for) = (*remember, *remember_for);
+            Ok(Login { remember, remember_for, continued: *continued, context, sign_in })
+        }
+        _ => Err(not_found().into()),
+    }
+}
+
+/// The error by which a client learns that a question was answered with no, if the redirect URI is
+/// still its own.
+pub(super) fn rejected(
+    request: &AuthorizationRequest,
+    error: &str,
+    description: &str,
+    facts: &Facts,
+) -> Result<RedirectError, Stop<AuthorizeRefusal>> {
+    live_client(request, facts)?;
+    let (to, error) = (request.redirect.clone(), error.to_owned());
+    Ok(RedirectError { to, error, description: description.to_owned() })
 }
 
 /// The answer to a question of this browser that has not expired.

@@ -20,6 +20,9 @@ pub(crate) struct ClientRecord {
     pub(crate) secrets: Vec<StoredSecret>,
     #[serde(default)]
     pub(crate) disabled: bool,
+    /// That of its shadow, so that issuing a token needs one record only.
+    #[serde(default)]
+    pub(crate) generation: u64,
     #[serde(flatten)]
     pub(crate) unknown: Unknown,
 }

@@ -163,6 +163,7 @@ impl Decision for Change {
                     client: Client { secret: None, ..(**client).clone() },
                     secrets: secret.clone().map_or(kept, |secret| vec![secret]),
                     disabled: known.is_some_and(|known| known.disabled),
+                    generation: known.map_or(0, |known| known.generation),
                     unknown: known.map(|known| known.unknown.clone()).unwrap_or_default(),
                 }
             }
@@ -177,17 +178,14 @@ impl Decision for Change {
             }
             (Self::Disable { .. }, Some(known)) => {
                 let tag = Tag::client(cx.tenant.id, self.id().as_str());
+                let generation = known.generation + 1;
+                let revoked = Shadow { generation, revoked: true, ..Shadow::default() };
                 let shadow_key = Shadow::at(&tag);
-                let shadow = facts.read(&shadow_key)?;
-                batch.push(match shadow {
-                    Some(shadow) => {
-                        shadow.replace(&Shadow { revoked: true, ..shadow.value.clone() })?
-                    }
-                    None => {
-                        shadow_key.create(&Shadow { revoked: true, ..Shadow::default() })
-                    }
+                batch.push(match facts.read(&shadow_key)? {
+                    Some(shadow) => shadow.replace(&revoked)?,
+                    None => shadow_key.create(&revoked),
                 });
-                ClientRecord { disabled: true, ..known.clone() }
+                ClientRecord { disabled: true, generation, ..known.clone() }
             }
         };
         if known == Some(&record) {

@@ -144,9 +144,6 @@ impl Provider {
         let (status, remedy) = match error {
             DeskError::Unavailable(cause) => return self.unavailable_page(cause, headers),
             DeskError::Expired | DeskError::Used => (StatusCode::GONE, Remedy::StartAgain),
-            DeskError::NotFound | DeskError::UnknownKey => {
-                (StatusCode::NOT_FOUND, Remedy::StartAgain)
-            }
             _ => (StatusCode::BAD_REQUEST, Remedy::StartAgain),
         };
         let page = PageError::new(ErrorCode::InvalidRequest, error.to_string());

@@ -1,13 +1,16 @@
 //! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2).
 
+use auth_core::Tenant;
 use auth_core::challenge::{Pending, Step};
-use auth_core::http::{Request, Response, redirect};
+use auth_core::http::{Form, Request, Response, redirect};
 use auth_core::page::Remedy;
-use http::{HeaderMap, StatusCode, request::Parts};
+use http::{HeaderMap, Method, StatusCode, request::Parts};
+use url::form_urlencoded;
 
 use crate::authorize::{Answered, Authorize, AuthorizeRefusal, Next, PageError};
 use crate::challenge::{Browser, ResumeConsent, ResumeLogin, Verifier};
 use crate::endpoint::answer::parameters;
+use crate::endpoint::path;
 use crate::provider::Provider;
 use crate::refusal::ErrorCode;
 use crate::session::login_session::LoginSession;
@@ -34,6 +37,10 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let cookies = provider.config().cookies;
     let session = LoginSession::handle(tenant, cookies, &headers);
     let browser = Browser::read(&headers, cookies);
+    // What another site posts comes without our cookies, which are `Lax`; a GET brings them.
+    if request.method() == Method::POST && session.is_none() && browser.is_none() {
+        return redirect(&as_get(tenant, &form));
+    }
     let source = provider.source(&request);
     let decided = if let Some(text) = form.get("login_verifier") {
         match Verifier::parse(text, "login_verifier", tenant) {
@@ -63,15 +70,19 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     }
 }
 
+/// The request as a URL.
+fn as_get(tenant: &Tenant, form: &Form) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
+    format!("{}?{query}", tenant.issuer.url(path::AUTHORIZATION))
+}
+
 fn refused(provider: &Provider, refusal: AuthorizeRefusal, headers: &HeaderMap) -> Response {
     provider.authorize_refusal(refusal, headers)
 }
 
 fn bad_verifier() -> PageError {
     let text = "the verifier is not one that this provider made";
-    PageError::new(ErrorCode::RequestForbidden, text)
-        .status(StatusCode::FORBIDDEN)
-        .remedy(Remedy::StartAgain)
+    PageError::new(ErrorCode::InvalidRequest, text).remedy(Remedy::StartAgain)
 }
 
 async fn go_on(provider: &Provider, answered: Answered, parts: &Parts) -> Response {

@@ -2,11 +2,13 @@
 
 use auth_core::http::{Request, Response, preferred_locales, redirect};
 use auth_core::page::{LoggedOutPage, Page, Remedy};
-use http::StatusCode;
+use http::{Method, StatusCode};
+use url::form_urlencoded::Serializer;
 
 use crate::authorize::PageError;
 use crate::challenge::{Browser, Verifier};
 use crate::endpoint::answer::parameters;
+use crate::endpoint::path;
 use crate::provider::Provider;
 use crate::refusal::ErrorCode;
 use crate::session::end_session::{EndSession, LogoutStep, ResumeLogout};
@@ -26,7 +28,11 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let cookies = provider.config().cookies;
     let session = LoginSession::handle(tenant, cookies, &headers);
     let browser = Browser::read(&headers, cookies);
-    let locales = preferred_locales(form.get("ui_locales"), &headers);
+    // A form on the client's site brings no Lax cookie; the GET that follows does.
+    if request.method() == Method::POST && session.is_none() {
+        let query = Serializer::new(String::new()).extend_pairs(form.iter()).finish();
+        return redirect(&format!("{}?{query}", tenant.issuer.url(path::END_SESSION)));
+    }
     let decided = if let Some(text) = form.get("logout_verifier") {
         let Some(verifier) = Verifier::parse(text, "logout_verifier", tenant) else {
             let text = "the verifier is not one that this provider made";
@@ -47,7 +53,8 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             (provider.ask(&pending, &parts).await, cookie)
         }
         Ok(Ok(LogoutStep::Done { redirect: Some(url), cookie, .. })) => (redirect(&url), cookie),
-        Ok(Ok(LogoutStep::Done { signed_out, cookie, .. })) => {
+        Ok(Ok(LogoutStep::Done { signed_out, cookie, ui_locales, .. })) => {
+            let locales = preferred_locales(ui_locales.as_deref(), &headers);
             let page = Page::LoggedOut(LoggedOutPage::new(signed_out));
             (provider.page(StatusCode::OK, &page, &locales), cookie)
         }

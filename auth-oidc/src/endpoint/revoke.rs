@@ -69,7 +69,7 @@ impl Revoke {
         let token = refresh.map(Token::Refresh).or_else(|| {
             PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access)
         });
-        let asks = authenticate::asks(tenant, &presented);
+        let asks = authenticate::asks(&presented);
         let asks = match &token {
             None => asks,
             Some(Token::Access(access)) => asks.and(access.asks()),

@@ -46,7 +46,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         }
         GrantType::RefreshToken => driver.run(tenant, &Refresh::new(tenant, request)).await,
         GrantType::ClientCredentials => {
-            driver.run(tenant, &ClientCredentials::new(tenant, request)).await
+            driver.run(tenant, &ClientCredentials::new(request)).await
         }
     };
     match decided {

@@ -35,7 +35,7 @@ impl RedeemCode {
     pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
         let code = request.form.get("code").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::AuthorizationCode, tenant.id, code);
-        let mut asks = authenticate::asks(tenant, &request.presented);
+        let mut asks = authenticate::asks(&request.presented);
         if let Some(handle) = &handle {
             asks = asks
                 .read(&AuthorizationCode::at(&handle.digest))
@@ -64,8 +64,11 @@ impl RedeemCode {
         if cx.now >= code.value.expires_at {
             return Err(unknown().into());
         }
-        if let Err(reason) = self.check_proof(&client, &code.value) {
-            return Ok(burn(&code, reason, cx)?);
+        if let Err(reason) = self.check_holder(&client, &code.value) {
+            return Ok(burn(&code, "authorization_code_burnt", reason, cx)?);
+        }
+        if let Err(reason) = self.check_pkce(&code.value) {
+            return Ok(burn(&code, "pkce_mismatch", reason, cx)?);
         }
         let issued_in = code.value.generations;
         if !liveness::generations_admit(&handle.lineage, issued_in, facts)?
@@ -78,6 +81,7 @@ impl RedeemCode {
         };
         let Some(grant_id) = handle.lineage.grant else { return Err(unknown().into()) };
         let grant = self.grant(&code.value, cx);
+        let audience = self.request.audience(&grant.audience, client.client())?;
         let refresh = self.begin_family(&client, &grant, handle, cx);
         let (refresh_token, family) = refresh.unzip();
         let (response, access) = TokenSet {
@@ -87,7 +91,7 @@ impl RedeemCode {
             grant: &grant,
             identity: &identity,
             scope: &grant.scope,
-            audience: &grant.audience,
+            audience: &audience,
             nonce: code.value.nonce.as_deref(),
             refresh_token,
         }
@@ -100,9 +104,9 @@ impl RedeemCode {
         Ok(Outcome::commit(batch, Ok(response))?)
     }
 
-    /// What the redeemer must show: that it is the client, where the answer went, and the verifier of
-    /// the challenge. A failure burns the code, since whoever failed holds somebody else's.
-    fn check_proof(
+    /// What the redeemer must show first: that it is the client, and where the answer went. A failure
+    /// burns the code, since whoever failed holds somebody else's.
+    fn check_holder(
         &self,
         client: &AuthenticatedClient,
         code: &AuthorizationCode,
@@ -119,6 +123,11 @@ impl RedeemCode {
         if !client.client().redirect_uris.iter().any(registered) {
             return Err("redirect_uri is not registered any more");
         }
+        Ok(())
+    }
+
+    /// And then the verifier of the challenge; a failure burns the code as well.
+    fn check_pkce(&self, code: &AuthorizationCode) -> Result<(), &'static str> {
         match (&code.code_challenge, self.request.form.get("code_verifier")) {
             (Some(challenge), Some(verifier)) => check_verifier(challenge, verifier),
             (Some(_), None) => Err("code_verifier is missing"),
@@ -205,12 +214,13 @@ fn used(code: &Found<AuthorizationCode>) -> Result<auth_core::store::Write, Need
 
 fn burn(
     code: &Found<AuthorizationCode>,
+    event: &'static str,
     reason: &'static str,
     cx: &mut Cx<'_>,
 ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
     let detail = json!({"client_id": code.value.client_id, "reason": reason});
     let now = cx.now;
-    let event = Event::new("authorization_code_burnt", detail).write(&mut cx.rng, now);
+    let event = Event::new(event, detail).write(&mut cx.rng, now);
     let batch = cx.batch().write(used(code)?).write(event);
     Outcome::commit(batch, Err(Refusal::invalid_grant(reason)))
 }

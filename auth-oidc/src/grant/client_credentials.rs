@@ -1,9 +1,7 @@
 //! The client credentials grant (RFC 6749 §4.4).
 
 use auth_core::Scopes;
-use auth_core::Tenant;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
-use auth_core::record::{Shadow, Tag};
 
 use crate::authorize::check::resource::granted_audience;
 use crate::client::authenticate;
@@ -22,8 +20,8 @@ pub(crate) struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
-        let asks = authenticate::asks(tenant, &request.presented);
+    pub(crate) fn new(request: TokenRequest) -> Self {
+        let asks = authenticate::asks(&request.presented);
         Self { request, asks }
     }
 
@@ -32,8 +30,8 @@ impl ClientCredentials {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
-        let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
-        let client = client.client();
+        let authenticated = authenticate::authenticate(&self.request.presented, facts, cx)?;
+        let client = authenticated.client();
         if !client.may_use(GrantType::ClientCredentials) || client.is_public() {
             let text = "the client is not registered for the client_credentials grant";
             return Err(Refusal::new(ErrorCode::UnauthorizedClient, text).into());
@@ -41,8 +39,6 @@ impl ClientCredentials {
         let scope = self.scope(client)?;
         let audience = granted_audience(&self.request.form, &client.audience)
             .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))?;
-        let shadow = Shadow::at(&Tag::client(cx.tenant.id, client.client_id.as_str()));
-        let generation = facts.read(&shadow)?.map_or(0, |shadow| shadow.value.generation);
         let access = AccessRequest {
             config: &self.request.policy.config,
             keys: &self.request.policy.keys,
@@ -50,7 +46,10 @@ impl ClientCredentials {
             granted: None,
             scope: &scope,
             audience: &audience,
-            generations: Generations { client: generation, ..Generations::default() },
+            generations: Generations {
+                client: authenticated.generation(),
+                ..Generations::default()
+            },
         }
         .issue(facts, cx)?;
         let response = TokenResponse {

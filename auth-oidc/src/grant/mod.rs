@@ -15,9 +15,11 @@ pub(crate) use authorization_code::RedeemCode;
 pub(crate) use client_credentials::ClientCredentials;
 pub(crate) use refresh_token::Refresh;
 
+use crate::authorize::check::resource::granted_audience;
+use crate::client::Client;
 use crate::client::authenticate::Presented;
 use crate::provider::Policy;
-use crate::refusal::Refusal;
+use crate::refusal::{ErrorCode, Refusal};
 
 /// A request to the token endpoint, with what every grant needs.
 #[derive(Debug, Clone)]
@@ -31,6 +33,16 @@ impl TokenRequest {
     fn required(&self, name: &str) -> Result<&str, Refusal> {
         let missing = || Refusal::invalid_request(format!("the parameter '{name}' is missing"));
         self.form.get(name).ok_or_else(missing)
+    }
+
+    /// Which of the `granted` resources a token is for: those that are asked for, or all of them, as far
+    /// as the client may still have them (RFC 8707 §2.2).
+    fn audience(&self, granted: &[String], client: &Client) -> Result<Vec<String>, Refusal> {
+        let may = |resource: &&String| client.audience.contains(resource);
+        let still: Vec<String> = granted.iter().filter(may).cloned().collect();
+        let asked = granted_audience(&self.form, &still)
+            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))?;
+        Ok(if asked.is_empty() { still } else { asked })
     }
 }
 

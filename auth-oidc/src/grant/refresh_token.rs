@@ -31,7 +31,7 @@ impl Refresh {
     pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
         let token = request.form.get("refresh_token").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, token);
-        let mut asks = authenticate::asks(tenant, &request.presented);
+        let mut asks = authenticate::asks(&request.presented);
         if let Some(handle) = &handle {
             asks = asks.and(liveness::asks(&handle.lineage));
             if let Some(grant) = &handle.lineage.grant {
@@ -73,6 +73,7 @@ impl Refresh {
             return Ok(kill(&grant, "refresh_token_reused", text, cx)?);
         }
         let scope = self.scope(&client, &grant.value)?;
+        let audience = self.request.audience(&grant.value.audience, client.client())?;
         let Some(identity) = active_identity(&grant.value.sign_in.subject, facts)? else {
             let text = "the account is disabled or deleted";
             return Ok(kill(&grant, "refresh_for_inactive_account", text, cx)?);
@@ -87,11 +88,11 @@ impl Refresh {
         let (response, access) = TokenSet {
             policy: &self.request.policy,
             client: client.client(),
-            grant_id: grant_id,
+            grant_id,
             grant: &Grant { scope: scope.clone(), ..grant.value.clone() },
             identity: &identity,
             scope: &scope,
-            audience: &grant.value.audience,
+            audience: &audience,
             nonce: None,
             refresh_token: Some(successor),
         }

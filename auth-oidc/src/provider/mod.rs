@@ -58,7 +58,6 @@ pub(crate) struct Policy {
 
 impl Provider {
     /// Begins a provider for an issuer identifier, such as `https://id.example`.
-    #[must_use]
     pub fn builder(issuer: impl Into<String>) -> ProviderBuilder {
         ProviderBuilder::new(issuer.into())
     }

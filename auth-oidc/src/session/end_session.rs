@@ -27,7 +27,13 @@ pub(crate) enum LogoutStep {
     /// Whether to sign out.
     Ask { pending: Box<Pending>, cookie: Option<CookieSpec> },
     /// On to the client's page, or to ours if it named none.
-    Done { signed_out: bool, redirect: Option<String>, cookie: Option<CookieSpec> },
+    Done {
+        signed_out: bool,
+        redirect: Option<String>,
+        cookie: Option<CookieSpec>,
+        /// As the client asked.
+        ui_locales: Option<String>,
+    },
 }
 
 /// Decides a request to sign out.
@@ -48,13 +54,15 @@ impl EndSession {
         let client = self.client(hint.as_ref(), facts)?;
         let client = client.as_ref().map(|record| &record.value.client);
         let redirect = self.redirect(client)?;
+        let ui_locales = self.form.get("ui_locales").map(str::to_owned);
         let session = match &self.session {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
             None => None,
         };
         let Some(session) = session else {
             let cookie = self.session.as_ref().map(|_| CookieSpec::removal(LoginSession::COOKIE));
-            return Ok(Outcome::answer(LogoutStep::Done { signed_out: true, redirect, cookie }));
+            let done = LogoutStep::Done { signed_out: true, redirect, cookie, ui_locales };
+            return Ok(Outcome::answer(done));
         };
         let sign_in = &session.value.sign_in;
         if let Some(hint) = &hint {
@@ -67,6 +75,7 @@ impl EndSession {
                     signed_out: true,
                     redirect,
                     cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+                    ui_locales,
                 };
                 return Ok(Outcome::commit(cx.batch().write(end(&session)?), Ok(done))?);
             }
@@ -81,7 +90,7 @@ impl EndSession {
             subject: sign_in.subject.clone(),
             client_name: client.map(name),
             redirect,
-            ui_locales: self.form.get("ui_locales").map(str::to_owned),
+            ui_locales,
         });
         let id = ChallengeId::random(&mut cx.rng);
         let lifetime = self.policy.config.sessions.challenge_lifetime;
@@ -185,7 +194,9 @@ impl ResumeLogout {
         }
         let used = settled.replace(&Settled { used: true, ..settled.value.clone() })?;
         if settled.value.answer != Answer::Logout {
-            let stays = LogoutStep::Done { signed_out: false, redirect: None, cookie: None };
+            let ui_locales = question.ui_locales.clone();
+            let stays =
+                LogoutStep::Done { signed_out: false, redirect: None, cookie: None, ui_locales };
             return Ok(Outcome::commit(cx.batch().write(used), Ok(stays))?);
         }
         let session = match &self.session {
@@ -204,6 +215,7 @@ impl ResumeLogout {
             signed_out: true,
             redirect: question.redirect.clone(),
             cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+            ui_locales: question.ui_locales.clone(),
         };
         Ok(Outcome::commit(batch, Ok(done))?)
     }

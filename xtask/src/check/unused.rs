@@ -51,12 +51,21 @@ fn code(directory: &Path) -> Outcome<String> {
         .join("\n"))
 }
 
-/// All Rust of a package, comments included: examples in documentation use test dependencies.
+/// All Rust of a package, comments included: examples in documentation use test dependencies. A module
+/// that stands in another crate, by `#[path = "…"]`, counts with its folder.
 fn everything(package: &Package) -> Outcome<String> {
-    ["src", "tests", "examples", "benches"]
-        .iter()
-        .map(|part| text(&package.directory().join(part)))
-        .collect()
+    let mut all = String::new();
+    for part in ["src", "tests", "examples", "benches"] {
+        let folder = package.directory().join(part);
+        let own = text(&folder)?;
+        for path in own.split("#[path = \"").skip(1).filter_map(|after| after.split('"').next()) {
+            if let Some(elsewhere) = folder.join(path).parent() {
+                all.push_str(&text(elsewhere)?);
+            }
+        }
+        all.push_str(&own);
+    }
+    Ok(all)
 }
 
 fn text(directory: &Path) -> Outcome<String> {

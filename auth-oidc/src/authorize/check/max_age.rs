@@ -12,7 +12,9 @@ pub(crate) fn max_age(
     to: &ValidatedRedirect,
 ) -> Result<Option<u64>, RedirectError> {
     let Some(text) = form.get("max_age") else { return Ok(client.default_max_age) };
-    let seconds = text.parse().map_err(|_| {
+    // A sign is no digit, although Rust reads one.
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds = digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
         let text = "the parameter 'max_age' is not a number of seconds";
         RedirectError::new(to, ErrorCode::InvalidRequest, text)
     })?;

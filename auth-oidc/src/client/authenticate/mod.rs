@@ -7,8 +7,8 @@ mod secret;
 use std::sync::Arc;
 
 use auth_core::decision::{Asks, Cx, Facts};
-use auth_core::record::{Found, Shadow, Tag};
-use auth_core::{ClientId, Tenant};
+use auth_core::record::Found;
+use auth_core::ClientId;
 
 pub(crate) use credentials::{Credential, Presented};
 
@@ -30,12 +30,16 @@ impl AuthenticatedClient {
     pub(crate) fn id(&self) -> &ClientId {
         &self.client().client_id
     }
+
+    /// The generation that what it gets for itself is issued in.
+    pub(crate) fn generation(&self) -> u64 {
+        self.record.value.generation
+    }
 }
 
 /// The facts that authentication needs.
-pub(crate) fn asks(tenant: &Tenant, presented: &Presented) -> Asks {
-    let tag = Tag::client(tenant.id, presented.client_id.as_str());
-    Asks::none().read_cached(&ClientRecord::at(&presented.client_id)).read_cached(&Shadow::at(&tag))
+pub(crate) fn asks(presented: &Presented) -> Asks {
+    Asks::none().read_cached(&ClientRecord::at(&presented.client_id))
 }
 
 /// Establishes who the client is.
