@@ -306,6 +306,49 @@ pub trait ChallengeHandler: Send + Sync + fmt::Debug + 'static {
     ) -> Result<Step, Unavailable>;
 }
 
+/// Sends every question to pages of the embedder's own, with the challenge in the query as
+/// `login_challenge`, `consent_challenge` or `logout_challenge`; they settle it at the desk.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HeadlessUrls {
+    /// Where people sign in.
+    pub login: String,
+    /// Where they consent.
+    pub consent: String,
+    /// Where they confirm that they sign out.
+    pub logout: String,
+}
+
+impl HeadlessUrls {
+    /// These pages.
+    #[must_use]
+    pub fn new(
+        login: impl Into<String>,
+        consent: impl Into<String>,
+        logout: impl Into<String>,
+    ) -> Self {
+        Self { login: login.into(), consent: consent.into(), logout: logout.into() }
+    }
+}
+
+#[async_trait]
+impl ChallengeHandler for HeadlessUrls {
+    async fn begin(
+        &self,
+        pending: &Pending,
+        _: &http::request::Parts,
+    ) -> Result<Step, Unavailable> {
+        let (page, parameter) = match pending {
+            Pending::Login(_) => (&self.login, "login_challenge"),
+            Pending::Consent(_) => (&self.consent, "consent_challenge"),
+            Pending::Logout(_) => (&self.logout, "logout_challenge"),
+        };
+        let separator = if page.contains('?') { '&' } else { '?' };
+        // A challenge is base64url and needs no encoding.
+        Ok(Step::Redirect(format!("{page}{separator}{parameter}={}", pending.challenge())))
+    }
+}
+
 /// Where challenges are settled.
 #[async_trait]
 pub trait ChallengeDesk: Send + Sync + fmt::Debug + 'static {

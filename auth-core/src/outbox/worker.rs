@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_store::limits::DUE_SHARDS;
-use auth_store::{
-    Batch, CommitError, CommitId, Key, Main, Queue, Record, Store, TenantId, Write,
-};
+use auth_store::{Batch, CommitError, CommitId, Key, Main, Queue, Record, Store, TenantId, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;

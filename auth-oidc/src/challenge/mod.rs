@@ -6,7 +6,6 @@
 
 mod browser;
 mod desk;
-mod pages;
 mod question;
 mod resume_consent;
 mod resume_login;
@@ -14,7 +13,6 @@ mod seal;
 mod settle;
 
 pub(crate) use browser::Browser;
-pub(crate) use pages::BuiltInPages;
 pub(crate) use question::{Answer, Challenge, ConsentQuestion, LoginQuestion, LogoutQuestion, Question};
 pub(crate) use resume_consent::ResumeConsent;
 pub(crate) use resume_login::ResumeLogin;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use auth_core::challenge::ChallengeHandler;
+use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
 use auth_core::decision::{Driver, Ports, RecordCache};
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::keys::{
@@ -18,9 +18,8 @@ use auth_core::{
 };
 use tracing::warn;
 
-use crate::challenge::BuiltInPages;
 use crate::client::{Client, ClientError};
-use crate::endpoint;
+use crate::endpoint::{self, path};
 use crate::provider::{
     Config, Inner, PkcePolicy, Provider, RefreshPolicy, ScopeDefinition, SessionPolicy,
     TokenPolicy,
@@ -114,7 +113,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// Who puts questions to people; the built-in pages unless set.
+    /// Who puts questions to people; the built-in pages unless set. For pages of your own, take
+    /// [`HeadlessUrls`] and the challenge extractors of your adapter.
     pub fn challenges(mut self, handler: impl ChallengeHandler) -> Self {
         self.handler = Some(Arc::new(handler));
         self
@@ -284,8 +284,12 @@ impl ProviderBuilder {
             true => CookieScope::Secure,
             false => CookieScope::Development,
         };
-        let handler =
-            self.handler.unwrap_or_else(|| Arc::new(BuiltInPages { issuer: issuer.clone() }));
+        let built_in = || {
+            let [login, consent, logout] =
+                [path::LOGIN, path::CONSENT, path::LOGOUT].map(|path| issuer.url(path));
+            Arc::new(HeadlessUrls::new(login, consent, logout)) as Arc<dyn ChallengeHandler>
+        };
+        let handler = self.handler.unwrap_or_else(built_in);
         let provider = Provider {
             inner: Arc::new(Inner {
                 driver: Driver::new(ports, RecordCache::default()),

@@ -1,0 +1,95 @@
+//! Sign-in and consent on pages of the embedder's own, settled at the desk.
+
+use auth_core::Scopes;
+use auth_core::challenge::{Accept, AcceptConsent, AcceptLogin, HeadlessUrls, Pending, Reject};
+use auth_testkit::Browser;
+
+use crate::flow::*;
+use crate::world::World;
+
+const LOGIN: &str = "https://accounts.example/sign-in?theme=dark";
+const CONSENT: &str = "https://accounts.example/allow";
+const LOGOUT: &str = "https://accounts.example/leave";
+
+async fn headless(setup: crate::world::Setup) -> World {
+    World::with(setup, |b| b.challenges(HeadlessUrls::new(LOGIN, CONSENT, LOGOUT))).await
+}
+
+/// Opens a URL that must lead to one of the embedder's pages; gives the challenge.
+async fn challenge(world: &World, browser: &Browser, url: &str, page: &str, name: &str) -> String {
+    let callback = open(world, browser, url).await.callback();
+    assert!(callback.url.as_str().starts_with(page), "{}", callback.url);
+    callback.get(name).to_owned()
+}
+
+blackbox! {
+    async fn own_pages_settle_what_they_are_asked(setup: Setup) {
+        let world = headless(setup).await;
+        let (browser, desk) = (Browser::new(), world.provider.desk());
+        let request = request("web").set("login_hint", "al").set("ui_locales", "ko en");
+
+        let login = challenge(&world, &browser, &request.url(&world), LOGIN, "login_challenge").await;
+        let Pending::Login(asked) = desk.open(&login).await.unwrap() else { panic!("not a login") };
+        assert_eq!(asked.client_id.as_str(), "web");
+        assert_eq!(asked.client.name, "Web Shop");
+        assert_eq!(asked.login_hint.as_deref(), Some("al"));
+        assert_eq!(asked.ui_locales, ["ko", "en"]);
+        assert!(!asked.skip);
+
+        let accept = AcceptLogin::new("u-alice").amr(["pwd", "otp"]).acr("aal2").remember(true);
+        let first = desk.accept(&login, Accept::Login(accept.clone())).await.unwrap();
+        let again = desk.accept(&login, Accept::Login(accept)).await.unwrap();
+        assert_eq!(first, again, "the answer may be repeated until the browser has used it");
+        let consent = challenge(&world, &browser, &first.url, CONSENT, "consent_challenge").await;
+        let Pending::Consent(asked) = desk.open(&consent).await.unwrap() else { panic!("not a consent") };
+        assert_eq!(asked.subject.as_str(), "u-alice");
+        assert_eq!(asked.requested_scope.to_string(), "openid offline_access");
+
+        // More than was asked for cannot be granted, and a login cannot answer a consent.
+        let more = AcceptConsent::new(Scopes::parse("openid email").unwrap());
+        assert!(desk.accept(&consent, Accept::Consent(more)).await.is_err());
+        assert!(desk.accept(&consent, Accept::Login(AcceptLogin::new("u-bob"))).await.is_err());
+
+        let mut accept = AcceptConsent::new(Scopes::parse("openid").unwrap());
+        accept.id_token.insert("team".to_owned(), "blue".into());
+        accept.id_token.insert("sub".to_owned(), "u-mallory".into());
+        let to = desk.accept(&consent, Accept::Consent(accept)).await.unwrap();
+        let callback = open(&world, &browser, &to.url).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        let id = claims(&tokens.id);
+        assert_eq!(id["sub"], "u-alice", "a claim of the protocol is not the page's to set");
+        assert_eq!((&id["team"], &id["acr"]), (&"blue".into(), &"aal2".into()));
+        assert_eq!(id["amr"], serde_json::json!(["pwd", "otp"]));
+        assert_eq!(tokens.answer["scope"], "openid");
+        assert!(tokens.refresh.is_empty(), "offline_access was not granted");
+    }
+
+    async fn a_refusal_reaches_the_client(setup: Setup) {
+        let world = headless(setup).await;
+        let (browser, desk) = (Browser::new(), world.provider.desk());
+        let url = request("web").url(&world);
+        let login = challenge(&world, &browser, &url, LOGIN, "login_challenge").await;
+        let to = desk.reject(&login, Reject::access_denied("not today\r\n\"ok\"")).await.unwrap();
+        let callback = open(&world, &browser, &to.url).await.callback();
+        assert_redirected(&world, &callback, "access_denied");
+        assert_eq!(callback.get("error_description"), "not todayok");
+        assert_eq!(callback.get("state"), "state-1234567890");
+    }
+
+    async fn a_used_or_expired_challenge_says_so(setup: Setup) {
+        let world = headless(setup).await;
+        let (browser, desk) = (Browser::new(), world.provider.desk());
+        let url = request("web").url(&world);
+        let login = challenge(&world, &browser, &url, LOGIN, "login_challenge").await;
+        let accept = Accept::Login(AcceptLogin::new("u-alice"));
+        let to = desk.accept(&login, accept.clone()).await.unwrap();
+        challenge(&world, &browser, &to.url, CONSENT, "consent_challenge").await;
+        let used = desk.accept(&login, accept.clone()).await.unwrap_err();
+        assert!(matches!(used, auth_core::challenge::DeskError::Used), "{used}");
+
+        let late = challenge(&world, &Browser::new(), &url, LOGIN, "login_challenge").await;
+        world.clock.advance(std::time::Duration::from_secs(3600));
+        let expired = desk.accept(&late, accept).await.unwrap_err();
+        assert!(matches!(expired, auth_core::challenge::DeskError::Expired), "{expired}");
+    }
+}
