@@ -13,6 +13,12 @@ pub trait PageRenderer: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`RenderError`] if the template is broken; the engine then answers with a plain 500.
     fn render(&self, view: &PageView<'_>) -> Result<String, RenderError>;
+
+    /// The languages it has, as BCP 47 tags, for `ui_locales_supported` (OpenID Connect Discovery §3).
+    /// None by default: nothing is promised then.
+    fn locales(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A template could not be rendered.

@@ -13,3 +13,8 @@ pub mod store;
 pub use browser::{Browser, Reply};
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

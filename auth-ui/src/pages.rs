@@ -66,6 +66,11 @@ impl PageRenderer for DefaultPages {
             .ok_or_else(|| RenderError::new("there are no languages"))?;
         compiled.render_in(language, view).map_err(RenderError::new)
     }
+
+    fn locales(&self) -> Vec<String> {
+        let languages = self.compiled.as_ref().map(|compiled| compiled.languages.as_slice());
+        languages.unwrap_or_default().iter().map(|language| language.tag.to_string()).collect()
+    }
 }
 
 /// What is prepared once for all pages.

@@ -35,7 +35,7 @@ const PROOFS: &[Proof] = &[
         title: "Racing refresh requests",
         package: "auth-testkit",
         example: "prove_refresh_race",
-        short_rounds: 200,
+        short_rounds: 100,
         full_rounds: 1_000,
     },
     Proof {
@@ -43,7 +43,7 @@ const PROOFS: &[Proof] = &[
         title: "Racing redemptions of one authorization code",
         package: "auth-testkit",
         example: "prove_code_race",
-        short_rounds: 200,
+        short_rounds: 100,
         full_rounds: 1_000,
     },
 ];

@@ -20,8 +20,8 @@ pub struct KeyPolicy {
     pub publish_before: Duration,
     /// After what time a key is replaced; `None` rotates by hand only. Default: 90 days.
     pub rotate_every: Option<Duration>,
-    /// How long a replaced key stays published: the life of the longest-lived token that it may have
-    /// signed. Default: one day.
+    /// How long a replaced key stays published: as long as anything that it signed may come back, which
+    /// for id tokens as logout hints is the longest login session. Default: 31 days.
     pub keep_after: Duration,
     /// How often a process looks for what others changed; at most half of `publish_before`.
     /// Default: one minute.
@@ -35,7 +35,7 @@ impl Default for KeyPolicy {
             algorithms: vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
             publish_before: HOUR,
             rotate_every: Some(HOUR * 24 * 90),
-            keep_after: HOUR * 24,
+            keep_after: HOUR * 24 * 31,
             reload_every: Duration::from_secs(60),
         }
     }
@@ -143,7 +143,8 @@ mod tests {
     }
 
     fn policy() -> KeyPolicy {
-        KeyPolicy { algorithms: vec![SigningAlgorithm::Es256], ..KeyPolicy::default() }
+        let algorithms = vec![SigningAlgorithm::Es256];
+        KeyPolicy { algorithms, keep_after: DAY, ..KeyPolicy::default() }
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(crate) fn before_login(
     };
     check_hint(request, sign_in)?;
     let adequate = !request.prompt.login
+        && request.max_age != Some(0)
         && is_recent(request, sign_in, now)
         && reaches_level(request, sign_in);
     match (adequate, request.prompt.none) {
@@ -97,14 +98,9 @@ fn check_hint(request: &AuthorizationRequest, sign_in: &SignIn) -> Result<(), Re
     }
 }
 
-/// `max_age` compares whole seconds; 0 always asks again.
 fn is_recent(request: &AuthorizationRequest, sign_in: &SignIn, at: Timestamp) -> bool {
     let age = at.since(sign_in.auth_time);
-    match request.max_age {
-        None => true,
-        Some(0) => sign_in.auth_time >= at,
-        Some(max_age) => age <= Duration::from_secs(max_age),
-    }
+    request.max_age.is_none_or(|max_age| age <= Duration::from_secs(max_age))
 }
 
 fn reaches_level(request: &AuthorizationRequest, sign_in: &SignIn) -> bool {

@@ -16,7 +16,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClaimMapper {
-    /// Where the value is put: the claim's name; dots lead into objects.
+    /// Where the value is put: the claim's name; dots lead into objects, and `\.` is a dot.
     pub claim: String,
     /// Where the value comes from.
     pub source: ClaimSource,

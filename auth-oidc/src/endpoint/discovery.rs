@@ -35,7 +35,8 @@ struct Metadata<'a> {
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     code_challenge_methods_supported: [&'static str; 1],
     prompt_values_supported: [&'static str; 4],
-    ui_locales_supported: [&'static str; 2],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ui_locales_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     acr_values_supported: Vec<&'a str>,
     authorization_response_iss_parameter_supported: bool,
@@ -80,7 +81,7 @@ pub(super) fn answer(provider: &Provider) -> Response {
         revocation_endpoint_auth_signing_alg_values_supported: algorithms,
         code_challenge_methods_supported: ["S256"],
         prompt_values_supported: ["none", "login", "consent", "select_account"],
-        ui_locales_supported: ["en", "ko"],
+        ui_locales_supported: provider.pages().locales(),
         acr_values_supported: config.acr_values.iter().map(String::as_str).collect(),
         authorization_response_iss_parameter_supported: true,
         claims_parameter_supported: false,

@@ -147,7 +147,9 @@ impl EndSession {
             );
         }
         let Some(state) = self.form.get("state") else { return Ok(Some(requested.to_owned())) };
+        // A blank as `%20`, which every decoder reads alike.
         let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
+        let state = state.replace('+', "%20");
         let separator = if requested.contains('?') { '&' } else { '?' };
         Ok(Some(format!("{requested}{separator}state={state}")))
     }

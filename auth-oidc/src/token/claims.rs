@@ -120,16 +120,19 @@ pub(crate) fn without_reserved(claims: &Map<String, Value>) -> Map<String, Value
     claims.iter().filter(|(name, _)| own(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
 
-/// Puts a value where the dots of `path` lead, making objects on the way.
+/// Puts a value where the dots of `path` lead, making objects on the way; `\.` is a dot in a name.
 fn insert_at(claims: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
+    let is_separator = |at: &usize| !path[..*at].ends_with('\\');
+    let dot = path.match_indices('.').map(|(at, _)| at).find(is_separator);
+    let name = |text: &str| text.replace("\\.", ".");
+    match dot {
         None => {
-            claims.insert(path.to_owned(), value);
+            claims.insert(name(path), value);
         }
-        Some((first, rest)) => {
-            let inner = claims.entry(first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                insert_at(inner, rest, value);
+        Some(dot) => {
+            let inner = claims.entry(name(&path[..dot]));
+            if let Value::Object(inner) = inner.or_insert_with(|| Value::Object(Map::new())) {
+                insert_at(inner, &path[dot + 1..], value);
             }
         }
     }
@@ -145,7 +148,9 @@ mod tests {
         insert_at(&mut claims, "realm_access.roles", json!(["admin"]));
         insert_at(&mut claims, "realm_access.level", json!(2));
         insert_at(&mut claims, "plain", json!(true));
-        let expected = json!({"realm_access": {"roles": ["admin"], "level": 2}, "plain": true});
+        insert_at(&mut claims, r"https://app\.example/roles", json!("x"));
+        let expected = json!({"realm_access": {"roles": ["admin"], "level": 2}, "plain": true,
+            "https://app.example/roles": "x"});
         assert_eq!(Value::Object(claims), expected);
     }
 }

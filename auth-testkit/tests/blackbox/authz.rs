@@ -1,1 +1,581 @@
-//! Being written.
+//! The authorization endpoint under attack: parameters, prompts, hints, scopes and targets.
+
+use std::time::Duration;
+
+use auth_core::challenge::{Accept, AcceptConsent, AcceptLogin, DeskError};
+use auth_oidc::client::Client;
+use auth_testkit::Browser;
+use http::StatusCode;
+use url::form_urlencoded;
+
+use crate::flow::*;
+use crate::world::{World, web};
+
+/// A browser in which alice is signed in and `client` need not ask her again.
+pub async fn settled_browser(world: &World, client: &str) -> Browser {
+    let browser = Browser::new();
+    let alice = Person { remember_consent: true, ..ALICE };
+    let wide = request(client).set("scope", "openid profile email offline_access");
+    authorize(world, &browser, &alice, &wide).await.callback().code();
+    // The positive control of every test that begins so: nothing more is asked.
+    open(world, &browser, &request(client).url(world)).await.callback().code();
+    browser
+}
+
+/// What stands in the fragment of a URL.
+fn in_fragment(callback: &Callback, name: &str) -> Option<String> {
+    let fragment = callback.url.fragment().unwrap_or_default().as_bytes();
+    let mut pairs = form_urlencoded::parse(fragment).into_owned();
+    pairs.find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
+blackbox! {
+    async fn a_001_an_unknown_client_is_never_answered_by_redirect(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let evil = "https://evil.example/cb";
+        let before = world.store.snapshot();
+        for client in ["unknown", "WEB", "web ", ""] {
+            for request in [
+                request("web").set("client_id", client),
+                request("web").set("client_id", client).set("redirect_uri", evil),
+                request("web").set("client_id", client).set("prompt", "none"),
+            ] {
+                assert_page(&browser.get(&request.url(&world)).await.unwrap(), 400);
+            }
+        }
+        let none = request("web").without("client_id");
+        assert_page(&browser.get(&none.url(&world)).await.unwrap(), 400);
+        assert_eq!(world.store.since(before).commits, 0);
+
+        world.provider.clients().disable(&"web".into()).await.unwrap();
+        let before = world.store.snapshot();
+        let reply = browser.get(&request("web").url(&world)).await.unwrap();
+        assert_page(&reply, 400);
+        assert!(reply.text().contains("invalid_client"));
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_002_a_parameter_that_stands_twice_is_refused(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let good = request("web");
+        let before = world.store.snapshot();
+        for (name, value) in [
+            ("client_id", "spa"),
+            ("client_id", "web"),
+            ("redirect_uri", "https://evil.example/cb"),
+            ("state", "another-state-1"),
+            ("scope", "email"),
+            ("response_type", "token"),
+            ("code_challenge", "x"),
+            ("prompt", "none"),
+            ("prompt", ""),
+        ] {
+            let twice = good.clone().and(name, value).and(name, value);
+            assert_page(&browser.get(&twice.url(&world)).await.unwrap(), 400);
+            // The same between query and body, in both orders.
+            let rest = good.clone().without(name);
+            for (query, body) in [(&good, &rest.clone().and(name, value)), (&rest.and(name, value), &good)] {
+                let post = browser.http().post(query.url(&world)).body(body.query());
+                let post = post.header("content-type", "application/x-www-form-urlencoded");
+                assert_page(&browser.send(post).await.unwrap(), 400);
+            }
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_003_only_codes_are_given_by_the_front_channel(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let before = world.store.snapshot();
+        for kind in ["token", "id_token", "id_token token", "code token", "code id_token", "none", "CODE", "code code"] {
+            for mode in ["query", "fragment"] {
+                let asked = request("web").set("response_type", kind).set("response_mode", mode);
+                let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+                let get = |name: &str| match mode {
+                    "query" => callback.parameters.get(name).cloned(),
+                    _ => in_fragment(&callback, name),
+                };
+                assert_eq!(get("error").as_deref(), Some("unsupported_response_type"), "{kind} {mode}");
+                assert_eq!(get("state").as_deref(), Some("state-1234567890"));
+                assert_eq!(get("iss").as_deref(), Some(world.issuer.as_str()));
+                let url = callback.url.as_str();
+                assert!(!url.contains("token=") && !url.contains("code="), "{url}");
+            }
+        }
+        let missing = request("web").without("response_type");
+        let callback = open(&world, &browser, &missing.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "invalid_request");
+        assert_eq!(world.store.since(before).commits, 0);
+
+        let document = Browser::new().get(&world.url("/.well-known/openid-configuration")).await.unwrap();
+        assert_eq!(document.json()["response_types_supported"], serde_json::json!(["code"]));
+        assert!(!document.json()["grant_types_supported"].to_string().contains("implicit"));
+    }
+
+    async fn a_008_prompt_none_does_not_come_before_the_redirect_uri(setup: Setup) {
+        let world = World::start(setup).await;
+        let silent = request("web").set("prompt", "none");
+        let callback = open(&world, &Browser::new(), &silent.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "login_required");
+        let signed_in = settled_browser(&world, "web").await;
+        let before = world.store.snapshot();
+        for browser in [Browser::new(), signed_in] {
+            for uri in ["https://evil.example/cb", "https://app.example/cb/", "https://spa.example/cb"] {
+                let bad = silent.clone().set("redirect_uri", uri);
+                assert_page(&browser.get(&bad.url(&world)).await.unwrap(), 400);
+            }
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_009_a_client_that_anybody_can_pose_as_is_never_answered_silently(setup: Setup) {
+        const SCHEME: &str = "com.example.app:/cb";
+        let app = Client::public("app").redirect_uri(SCHEME).scope("openid profile email offline_access");
+        let world = World::with(setup, |builder| builder.client(app)).await;
+        // The control: a public client whose host answers for it is remembered.
+        let browser = settled_browser(&world, "spa").await;
+        let silent = request("spa").set("prompt", "none");
+        open(&world, &browser, &silent.url(&world)).await.callback().code();
+
+        let native = request("app").set("redirect_uri", SCHEME);
+        let alice = Person { remember_consent: true, ..ALICE };
+        authorize(&world, &browser, &alice, &native).await.callback().code();
+        let before = world.store.snapshot();
+        let silent = native.clone().set("prompt", "none");
+        let callback = open(&world, &browser, &silent.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "consent_required");
+        let page = open(&world, &browser, &native.url(&world)).await.page();
+        assert!(page.hidden("consent_challenge").is_some(), "{}", page.text());
+        assert_eq!(world.store.since(before).commits, 0);
+
+        // Not even consent that is left out altogether counts for it.
+        let app = Client::public("app").redirect_uri(SCHEME).scope("openid offline_access").skip_consent();
+        world.provider.clients().put(app).await.unwrap();
+        let callback = open(&world, &browser, &silent.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "consent_required");
+
+        let plain = Client::public("plain").redirect_uri("http://app.example/cb").scope("openid");
+        assert!(world.provider.clients().put(plain).await.is_err());
+    }
+
+    async fn a_010_a_demand_for_a_new_sign_in_is_not_met_by_an_old_one(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let old = open(&world, &browser, &request("web").url(&world)).await.callback();
+        let old = Tokens::of(&redeem(&world, WEB, &old.code()).await);
+        let auth_time = |tokens: &Tokens| claims(&tokens.id)["auth_time"].as_u64().unwrap();
+
+        for (name, value) in [("prompt", "login"), ("max_age", "0"), ("max_age", "30")] {
+            world.clock.advance(Duration::from_secs(60));
+            let demand = request("web").set(name, value);
+            let page = open(&world, &browser, &demand.url(&world)).await.page();
+            let challenge = page.hidden("login_challenge").expect("a login page");
+            assert!(!page.text().contains("value=\"continue\""), "{}", page.text());
+            let before = world.store.snapshot();
+            // Neither the button that is not there, nor a reload, brings the old session back.
+            let form = [("login_challenge", challenge.as_str()), ("action", "continue")];
+            let reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+            assert_page(&reply, 400);
+            let again = browser.get(page.url.as_str()).await.unwrap();
+            assert!(!again.text().contains("value=\"continue\""));
+            let accept = Accept::Login(AcceptLogin::continued("u-alice"));
+            let accepted = world.provider.desk().accept(&challenge, accept).await;
+            assert!(matches!(accepted, Err(DeskError::Unfit(_))), "{accepted:?}");
+            if name == "prompt" {
+                let silent = demand.clone().set("prompt", "none login");
+                let callback = open(&world, &browser, &silent.url(&world)).await.callback();
+                assert_redirected(&world, &callback, "invalid_request");
+            } else {
+                let silent = demand.clone().set("prompt", "none");
+                let callback = open(&world, &browser, &silent.url(&world)).await.callback();
+                assert_redirected(&world, &callback, "login_required");
+            }
+            assert_eq!(world.store.since(before).commits, 0);
+
+            let callback = answer(&world, &browser, &ALICE, End::Page(page)).await.callback();
+            let new = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+            assert!(auth_time(&new) >= auth_time(&old) + 60, "{name}={value}");
+            assert_eq!(claims(&new.id)["sid"], claims(&old.id)["sid"]);
+        }
+
+        // Somebody else who signs in then gets a session of their own.
+        let page = open(&world, &browser, &request("web").set("prompt", "login").url(&world)).await;
+        let callback = answer(&world, &browser, &BOB, page).await.callback();
+        let bob = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(claims(&bob.id)["sub"], "u-bob");
+        assert_ne!(claims(&bob.id)["sid"], claims(&old.id)["sid"]);
+    }
+
+    async fn a_011_a_level_is_told_only_if_it_was_reached(setup: Setup) {
+        let world = World::with(setup, |builder| builder.acr_values(["aal1", "aal2"])).await;
+        let browser = settled_browser(&world, "web").await;
+        let weak = request("web").set("acr_values", "aal1");
+        let callback = open(&world, &browser, &weak.url(&world)).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(claims(&tokens.id)["acr"], "aal1");
+
+        let strong = request("web").set("acr_values", "aal2");
+        let silent = strong.clone().set("prompt", "none");
+        let callback = open(&world, &browser, &silent.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "login_required");
+        // A password is asked for, and is not enough.
+        let page = open(&world, &browser, &strong.url(&world)).await;
+        let callback = answer(&world, &browser, &ALICE, page).await.callback();
+        assert_redirected(&world, &callback, "unmet_authentication_requirements");
+        // Pages of the embedder's own that reached the level say so.
+        let page = open(&world, &browser, &strong.url(&world)).await.page();
+        let challenge = page.hidden("login_challenge").unwrap();
+        let accept = Accept::Login(AcceptLogin::new("u-alice").acr("aal2"));
+        let to = world.provider.desk().accept(&challenge, accept).await.unwrap();
+        let callback = open(&world, &browser, &to.url).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(claims(&tokens.id)["acr"], "aal2");
+    }
+
+    async fn a_012_a_hint_names_somebody_and_authenticates_nobody(setup: Setup) {
+        let world = World::start(setup).await;
+        let other = World::start(setup).await;
+        let hinted = |hint: &str| request("web").set("id_token_hint", hint);
+        let alices = tokens(&world).await;
+        let bob = authorize(&world, &Browser::new(), &BOB, &request("web")).await.callback();
+        let bobs = Tokens::of(&redeem(&world, WEB, &bob.code()).await);
+        let browser = settled_browser(&world, "web").await;
+        open(&world, &browser, &hinted(&alices.id).url(&world)).await.callback().code();
+
+        let before = world.store.snapshot();
+        let callback = open(&world, &browser, &hinted(&bobs.id).url(&world)).await.callback();
+        assert_redirected(&world, &callback, "login_required");
+        // Nobody is signed in by it.
+        let silent = hinted(&alices.id).set("prompt", "none");
+        let callback = open(&world, &Browser::new(), &silent.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "login_required");
+        let (signed, signature) = alices.id.rsplit_once('.').unwrap();
+        let (header, payload) = signed.split_once('.').unwrap();
+        let swapped = format!("{header}.{}.{signature}", bobs.id.split('.').nth(1).unwrap());
+        let unsigned = format!("eyJhbGciOiJub25lIn0.{payload}.");
+        let cut = format!("{signed}.");
+        let foreign = tokens(&other).await.id;
+        for bad in [swapped.as_str(), &unsigned, &cut, &foreign, &alices.access, "x", "a.b.c"] {
+            let callback = open(&world, &browser, &hinted(bad).url(&world)).await.callback();
+            assert_redirected(&world, &callback, "invalid_request");
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+        // Whoever signs in in place of the one that was hinted at is not passed on.
+        let end = authorize(&world, &Browser::new(), &BOB, &hinted(&alices.id)).await;
+        assert_redirected(&world, &end.callback(), "login_required");
+    }
+
+    async fn a_013_scopes_cannot_be_smuggled(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let before = world.store.snapshot();
+        let long = "openid ".repeat(700);
+        for scope in [
+            "openid\tadmin", "openid\nadmin", "openid  email", " openid", "openid ", "\"openid\"", "openid\\",
+            "openid,email", "openid+email", "admin", "openid admin", "OPENID", "öpenid", "*", "", " ", long.trim(),
+        ] {
+            let asked = request("web").set("scope", scope);
+            let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+            assert_redirected(&world, &callback, "invalid_scope");
+            assert_eq!(callback.get("state"), "state-1234567890");
+        }
+        let none = request("web").without("scope");
+        let callback = open(&world, &browser, &none.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "invalid_scope");
+
+        let many = request("web").set("scope", &"a ".repeat(10_000));
+        assert_page(&browser.get(&many.url(&world)).await.unwrap(), 400);
+        let huge = request("web").set("scope", &"a ".repeat(100_000));
+        let post = browser.http().post(world.url("/oauth2/auth")).body(huge.query());
+        let post = post.header("content-type", "application/x-www-form-urlencoded");
+        let reply = browser.send(post).await.unwrap();
+        assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(reply.location().is_none());
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_014_a_scope_that_restricts_to_an_organisation_is_not_taken_and_ignored(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let before = world.store.snapshot();
+        let asked = request("web").set("scope", "openid urn:example:org:id:42");
+        for asked in [asked.clone(), asked.set("prompt", "none")] {
+            let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+            assert_redirected(&world, &callback, "invalid_scope");
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_015_every_answer_names_its_issuer(setup: Setup) {
+        let world = World::start(setup).await;
+        let document = Browser::new().get(&world.url("/.well-known/openid-configuration")).await.unwrap();
+        assert_eq!(document.json()["issuer"], world.issuer);
+        assert_eq!(document.json()["authorization_response_iss_parameter_supported"], true);
+        let browser = settled_browser(&world, "web").await;
+        for (name, value) in [
+            ("prompt", ""), ("prompt", "none"), ("prompt", "nonsense"), ("scope", "admin"),
+            ("response_type", "token"), ("state", "1"), ("max_age", "x"), ("resource", "x"),
+            ("code_challenge", "x"), ("request", "x"), ("id_token_hint", "x"),
+            // A client cannot choose it.
+            ("iss", "https://evil.example"),
+        ] {
+            for mode in ["query", "fragment", "form_post"] {
+                let asked = request("web").set(name, value).set("response_mode", mode);
+                let reply = browser.get(&asked.url(&world)).await.unwrap();
+                let iss = match mode {
+                    "form_post" => reply.hidden("iss"),
+                    "query" => Some(Callback::of(reply.location().unwrap()).get("iss").to_owned()),
+                    _ => in_fragment(&Callback::of(reply.location().unwrap()), "iss"),
+                };
+                assert_eq!(iss.as_deref(), Some(world.issuer.as_str()), "{name}={value} {mode}");
+            }
+        }
+        // Those that come after a question, too.
+        let page = open(&world, &Browser::new(), &request("web").url(&world)).await.page();
+        assert!(page.hidden("login_challenge").is_some());
+        let none = request("web").set("prompt", "none");
+        let callback = open(&world, &Browser::new(), &none.url(&world)).await.callback();
+        assert_redirected(&world, &callback, "login_required");
+    }
+
+    async fn a_016_a_redirect_never_repeats_a_post(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = Browser::new();
+        let page = open(&world, &browser, &request("web").url(&world)).await.page();
+        let challenge = page.hidden("login_challenge").unwrap();
+        let form = [
+            ("login_challenge", challenge.as_str()),
+            ("identifier", "alice"),
+            ("password", crate::world::PASSWORD),
+        ];
+        let mut reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+        let mut statuses = Vec::new();
+        while let Some(location) = reply.location() {
+            statuses.push(reply.status);
+            assert!(!location.as_str().contains("password") && !location.as_str().contains("battery"));
+            if !location.as_str().starts_with(&world.issuer) {
+                break;
+            }
+            reply = browser.get(location.as_str()).await.unwrap();
+            if let Some(challenge) = reply.hidden("consent_challenge") {
+                let form = [("consent_challenge", challenge.as_str()), ("action", "accept")];
+                reply = browser.post(&world.url("/oauth2/consent"), &form).await.unwrap();
+            }
+        }
+        assert_eq!(statuses, [StatusCode::SEE_OTHER; 4]);
+        let post = browser.post(&world.url("/oauth2/auth"), &[("client_id", "web")]).await.unwrap();
+        assert_page(&post, 400);
+    }
+
+    async fn a_018_consent_gives_at_most_what_was_asked_for(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let asked = request("web").set("prompt", "consent");
+        let page = open(&world, &browser, &asked.url(&world)).await.page();
+        let challenge = page.hidden("consent_challenge").unwrap();
+        let desk = world.provider.desk();
+        let scopes = |text: &str| text.split(' ').map(str::to_owned).collect();
+
+        let before = world.store.snapshot();
+        for beyond in ["openid email", "openid offline_access orders:read", "admin"] {
+            let accept = Accept::Consent(AcceptConsent::new(scopes(beyond)));
+            let accepted = desk.accept(&challenge, accept).await;
+            assert!(matches!(accepted, Err(DeskError::Unfit(_))), "{beyond}: {accepted:?}");
+        }
+        // An answer of another kind does not make it another subject's.
+        for accept in [AcceptLogin::new("u-bob"), AcceptLogin::continued("u-bob")] {
+            let accepted = desk.accept(&challenge, Accept::Login(accept)).await;
+            assert!(matches!(accepted, Err(DeskError::Unfit(_))), "{accepted:?}");
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+
+        // Boxes that the page does not have count for nothing.
+        let form = [
+            ("consent_challenge", challenge.as_str()),
+            ("action", "accept"),
+            ("grant_scope", "openid"),
+            ("grant_scope", "orders:read"),
+            ("grant_scope", "admin"),
+            ("subject", "u-bob"),
+        ];
+        let reply = browser.post(&world.url("/oauth2/consent"), &form).await.unwrap();
+        let callback = follow(&world, &browser, reply).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(tokens.answer["scope"], "openid offline_access");
+        assert_eq!(claims(&tokens.id)["sub"], "u-alice");
+
+        // What the client lost while the page was open is not granted any more.
+        let page = open(&world, &browser, &asked.url(&world)).await;
+        world.provider.clients().put(web().scope("openid")).await.unwrap();
+        let callback = answer(&world, &browser, &ALICE, page).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(tokens.answer["scope"], "openid");
+    }
+
+    async fn a_019_the_request_cannot_change_between_page_and_answer(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = Browser::new();
+        let planted = [
+            ("scope", "openid email orders:read"),
+            ("client_id", "spa"),
+            ("redirect_uri", "https://evil.example/cb"),
+            ("state", "state-of-the-attacker"),
+            ("nonce", "nonce-of-the-attacker"),
+            ("response_mode", "fragment"),
+            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ];
+        let page = open(&world, &browser, &request("web").url(&world)).await.page();
+        let login = page.hidden("login_challenge").unwrap();
+        let mut form = vec![
+            ("login_challenge", login.as_str()),
+            ("identifier", "alice"),
+            ("password", crate::world::PASSWORD),
+        ];
+        form.extend(planted);
+        let reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+        // Planted beside the verifier, too.
+        let query: Vec<String> = planted.map(|(name, value)| format!("&{name}={value}")).to_vec();
+        let resume = format!("{}{}", reply.location().unwrap(), query.concat());
+        let page = open(&world, &browser, &resume).await.page();
+        let consent = page.hidden("consent_challenge").unwrap();
+        assert!(!page.text().contains("orders:read"), "{}", page.text());
+        let mut form = vec![("consent_challenge", consent.as_str()), ("action", "accept")];
+        form.extend(planted);
+        let reply = browser.post(&world.url("/oauth2/consent"), &form).await.unwrap();
+        let resume = format!("{}{}", reply.location().unwrap(), query.concat());
+        let callback = open(&world, &browser, &resume).await.callback();
+        assert!(callback.url.as_str().starts_with("https://app.example/cb?"), "{}", callback.url);
+        assert_eq!(callback.get("state"), "state-1234567890");
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(tokens.answer["scope"], "openid offline_access");
+        assert_eq!(claims(&tokens.id)["nonce"], "nonce-1234567890");
+
+        // The cookies are two random values, and nothing of the request can be read off its challenges.
+        let cookies = ["auth_browser", "auth_session"].map(|name| browser.cookie(name).unwrap());
+        for text in [&cookies[0], &cookies[1], &login, &consent] {
+            for part in text.split(['.', '_']) {
+                let bytes = base64_decode(part);
+                for secret in ["state-1234567890", "app.example", "openid", "u-alice"] {
+                    assert!(!text.contains(secret) && !bytes.windows(secret.len()).any(|w| w == secret.as_bytes()));
+                }
+            }
+        }
+    }
+
+    async fn a_021_values_that_can_be_guessed_are_refused(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let eight = request("web").set("state", "12345678").set("nonce", "12345678");
+        open(&world, &browser, &eight.url(&world)).await.callback().code();
+        let before = world.store.snapshot();
+        for (name, value, error) in [
+            ("state", "1", "invalid_state"),
+            ("state", "1234567", "invalid_state"),
+            ("state", "ééé한글", "invalid_state"),
+            ("nonce", "1", "invalid_request"),
+            ("nonce", "1234567", "invalid_request"),
+        ] {
+            let weak = request("web").set(name, value);
+            let callback = open(&world, &browser, &weak.url(&world)).await.callback();
+            assert_redirected(&world, &callback, error);
+            assert!(callback.get("error_description").contains("insufficient entropy"));
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_022_a_post_is_a_form_and_from_another_site_brings_no_session(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let endpoint = world.url("/oauth2/auth");
+        let form = request("web").query();
+        let post = |browser: &Browser, kind: &str, body: String| {
+            browser.http().post(&endpoint).header("content-type", kind).body(body)
+        };
+        const FORM: &str = "application/x-www-form-urlencoded";
+        let reply = browser.send(post(&browser, FORM, form.clone())).await.unwrap();
+        follow(&world, &browser, reply).await.callback().code();
+
+        // Lax cookies stay at home when another site posts; the GET that follows brings them. The
+        // cookies of the browser are not replaced meanwhile.
+        let elsewhere = Browser::new();
+        let before = world.store.snapshot();
+        let reply = elsewhere.send(post(&elsewhere, FORM, form.clone())).await.unwrap();
+        assert_eq!(reply.status, StatusCode::SEE_OTHER);
+        assert!(reply.headers.get("set-cookie").is_none(), "{:?}", reply.headers);
+        assert_eq!(world.store.since(before).round_trips(), 0);
+        let location = reply.location().unwrap();
+        assert!(location.as_str().starts_with(&format!("{endpoint}?")), "{location}");
+        open(&world, &browser, location.as_str()).await.callback().code();
+
+        let before = world.store.snapshot();
+        let json = serde_json::json!({"client_id": "web", "response_type": "code"}).to_string();
+        for (kind, body) in [
+            ("text/plain", form.clone()),
+            ("application/json", json),
+            ("application/json", form.clone()),
+            ("multipart/form-data; boundary=x", form.clone()),
+            ("application/x-www-form-urlencoded-not", form.clone()),
+        ] {
+            let reply = browser.send(post(&browser, kind, body)).await.unwrap();
+            assert_page(&reply, 415);
+        }
+        let untyped = browser.http().post(&endpoint).body(form);
+        assert_page(&browser.send(untyped).await.unwrap(), 415);
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
+    async fn a_023_a_token_is_for_the_resources_that_were_granted(setup: Setup) {
+        const A: &str = "https://api-a.example";
+        const B: &str = "https://api-b.example";
+        let world = World::with(setup, |builder| builder.client(web().audience(A))).await;
+        let browser = settled_browser(&world, "web").await;
+        let asked = request("web").set("resource", A);
+        let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+        let good = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(introspect(&world, &good.access).await["aud"], serde_json::json!([A]));
+
+        let before = world.store.snapshot();
+        for bad in [B, "https://api-a.example/", "HTTPS://api-a.example", "api-a", "/api", "https://api-a.example#x"] {
+            for asked in [request("web").set("resource", bad), asked.clone().and("resource", bad)] {
+                let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+                assert_redirected(&world, &callback, "invalid_target");
+            }
+        }
+        assert_eq!(world.store.since(before).commits, 0);
+
+        // At the token endpoint nothing is added to what was granted.
+        let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+        let redemption = |resource| {
+            [
+                ("grant_type", "authorization_code"),
+                ("code", callback.get("code")),
+                ("redirect_uri", crate::world::WEB_CALLBACK),
+                ("code_verifier", VERIFIER),
+                ("resource", resource),
+            ]
+        };
+        assert_refused(&token(&world, WEB, &redemption(B)).await, 400, "invalid_target");
+        let tokens = Tokens::of(&token(&world, WEB, &redemption(A)).await);
+        assert_eq!(introspect(&world, &tokens.access).await["aud"], serde_json::json!([A]));
+        let refresh = |resource| {
+            [("grant_type", "refresh_token"), ("refresh_token", good.refresh.as_str()), ("resource", resource)]
+        };
+        assert_refused(&token(&world, WEB, &refresh(B)).await, 400, "invalid_target");
+        let tokens = Tokens::of(&token(&world, WEB, &refresh(A)).await);
+        assert_eq!(introspect(&world, &tokens.access).await["aud"], serde_json::json!([A]));
+
+        // What the client may not have any more is not given again.
+        world.provider.clients().put(web()).await.unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())];
+        let later = Tokens::of(&token(&world, WEB, &form).await);
+        let aud = introspect(&world, &later.access).await["aud"].to_string();
+        assert!(!aud.contains(A), "{aud}");
+    }
+}
+
+fn base64_decode(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
+}

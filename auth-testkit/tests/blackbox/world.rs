@@ -64,6 +64,34 @@ pub enum StoreKind {
     Sqlite,
 }
 
+impl Setup {
+    /// An empty database.
+    pub fn database(self) -> Database {
+        match self.store {
+            StoreKind::Memory => Database::Memory(Arc::new(MemoryStore::new())),
+            StoreKind::Sqlite => Database::Sqlite(Folder::new()),
+        }
+    }
+}
+
+/// A database that may outlive a world: the file of an SQLite store, or a memory store.
+pub enum Database {
+    Memory(Arc<MemoryStore>),
+    Sqlite(Folder),
+}
+
+impl Database {
+    /// Opens it, once more if it is open.
+    pub fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Sqlite(folder) => {
+                Arc::new(auth_sqlite::SqliteStore::open(folder.0.join("auth.db")).unwrap())
+            }
+        }
+    }
+}
+
 /// The secret of every confidential client here, of the form that the provider generates.
 pub const SECRET: &str = "cs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// The password of everybody here.
@@ -72,6 +100,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const WEB_CALLBACK: &str = "https://app.example/cb";
 /// The redirect URI of the client `spa`.
 pub const SPA_CALLBACK: &str = "https://spa.example/cb";
+/// Our generator makes no RSA keys.
+const RSA_KEY: &str = include_str!("../../fixtures/rsa-2048.pem");
 /// Where `web` sends people after a logout.
 pub const WEB_BYE: &str = "https://app.example/bye";
 
@@ -88,7 +118,7 @@ pub struct World {
     /// Fails on demand; stands between the provider and `store`.
     pub faults: Arc<FaultyStore>,
     _server: Server,
-    _folder: Option<Folder>,
+    _database: Database,
 }
 
 impl World {
@@ -104,18 +134,19 @@ impl World {
         setup: Setup,
         change: impl FnOnce(ProviderBuilder) -> ProviderBuilder,
     ) -> Self {
+        Self::below(setup, "", change).await
+    }
+
+    /// The same, with an issuer that has a path.
+    pub async fn below(
+        setup: Setup,
+        path: &str,
+        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let issuer = format!("http://{address}");
-        let (store, folder): (Arc<dyn Store>, _) = match setup.store {
-            StoreKind::Memory => (Arc::new(MemoryStore::new()), None),
-            StoreKind::Sqlite => {
-                let folder = Folder::new();
-                let store = auth_sqlite::SqliteStore::open(folder.0.join("auth.db")).unwrap();
-                (Arc::new(store), Some(folder))
-            }
-        };
-        let store = Arc::new(CountingStore::new(store));
+        let issuer = format!("http://{}{path}", listener.local_addr().unwrap());
+        let database = setup.database();
+        let store = Arc::new(CountingStore::new(database.open()));
         let faults = Arc::new(FaultyStore::new(store.clone()));
         let clock = TestClock::at_present();
         let passwords = PasswordHasher::new(PasswordCost::INSECURE_FOR_TESTS, 2);
@@ -123,7 +154,6 @@ impl World {
         people.insert("alice", &Secret::from(PASSWORD), alice()).await.unwrap();
         let bob = Identity::new("u-bob", "Bob").claim("email", "bob@example.com");
         people.insert("bob", &Secret::from(PASSWORD), bob).await.unwrap();
-        let pem = include_str!("../../fixtures/rsa-2048.pem");
         let builder = Provider::builder(&issuer)
             .development()
             .shared_store(faults.clone())
@@ -134,7 +164,7 @@ impl World {
             .signing_keys(|keys| {
                 keys.algorithms = vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
             })
-            .signing_key_pem(SigningAlgorithm::Rs256, pem)
+            .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY)
             .scope(ScopeDefinition::new("orders:read", ["orders"]).description("See your orders"))
             .client(web())
             .client(Client::public("spa").redirect_uri(SPA_CALLBACK).scope(SCOPES))
@@ -142,14 +172,49 @@ impl World {
             .client(Client::service("rs", SECRET).scope("openid").introspect_any());
         let provider = change(builder).build().await.unwrap();
         let server = Server::start(setup.adapter, provider.engine(), listener);
-        let _ = address;
-        Self { setup, issuer, provider, people, clock, store, faults, _server: server, _folder: folder }
+        Self {
+            setup,
+            issuer,
+            provider,
+            people,
+            clock,
+            store,
+            faults,
+            _server: server,
+            _database: database,
+        }
     }
 
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+
+    /// A second process of the same provider: its own caches, behind the other adapter, on the same store.
+    pub async fn another_node(&self) -> Node {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let builder = Provider::builder(&self.issuer)
+            .development()
+            .shared_store(self.faults.clone())
+            .pages(auth_ui::DefaultPages::new())
+            .directory(self.people.clone())
+            .clock(self.clock.clone())
+            .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY);
+        let engine = builder.build().await.unwrap().engine();
+        let adapter = match self.setup.adapter {
+            Adapter::Axum => Adapter::Actix,
+            Adapter::Actix => Adapter::Axum,
+        };
+        Node { base, _server: Server::start(adapter, engine, listener) }
+    }
+}
+
+/// One more process of a provider.
+pub struct Node {
+    /// Where it listens, without a final slash.
+    pub base: String,
+    _server: Server,
 }
 
 const SCOPES: &str = "openid profile email address phone offline_access orders:read";
@@ -252,7 +317,7 @@ fn serve_actix(engine: Arc<dyn Engine>, listener: TcpListener) -> Box<dyn FnOnce
 }
 
 /// A temporary folder.
-struct Folder(std::path::PathBuf);
+pub struct Folder(std::path::PathBuf);
 
 impl Folder {
     fn new() -> Self {
