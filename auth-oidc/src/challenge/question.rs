@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::authorize::AuthorizationRequest;
 use crate::challenge::browser::BrowserId;
 use crate::client::Client;
+use crate::session::post_logout::PostLogoutRedirect;
 use crate::token::grant::{ExtraClaims, SignIn};
 
 /// A question to the person in one browser.
@@ -55,9 +56,9 @@ pub(crate) struct LogoutQuestion {
     pub(crate) subject: Subject,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_name: Option<String>,
-    /// Where the browser goes after that; validated.
+    /// Where the browser goes after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) redirect: Option<String>,
+    pub(crate) redirect: Option<PostLogoutRedirect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ui_locales: Option<String>,
 }

@@ -52,7 +52,9 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             let (parts, _) = request.into_parts();
             (provider.ask(&pending, &parts).await, cookie)
         }
-        Ok(Ok(LogoutStep::Done { redirect: Some(url), cookie, .. })) => (redirect(&url), cookie),
+        Ok(Ok(LogoutStep::Done { redirect: Some(to), cookie, .. })) => {
+            (redirect(&to.url()), cookie)
+        }
         Ok(Ok(LogoutStep::Done { signed_out, cookie, ui_locales, .. })) => {
             let locales = preferred_locales(ui_locales.as_deref(), &headers);
             let page = Page::LoggedOut(LoggedOutPage::new(signed_out));

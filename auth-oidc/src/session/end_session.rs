@@ -8,7 +8,6 @@ use auth_core::record::Found;
 use auth_core::seal::Handle;
 use auth_core::store::Write;
 use auth_core::{ChallengeId, ClientId};
-use url::form_urlencoded;
 
 use crate::authorize::{AuthorizeRefusal, PageError};
 use crate::challenge::{
@@ -19,6 +18,7 @@ use crate::provider::Policy;
 use crate::refusal::ErrorCode;
 use crate::session::id_token_hint::{self, IdTokenHint};
 use crate::session::login_session::LoginSession;
+use crate::session::post_logout::PostLogoutRedirect;
 use crate::stop::Stop;
 
 /// What the browser gets.
@@ -29,7 +29,7 @@ pub(crate) enum LogoutStep {
     /// On to the client's page, or to ours if it named none.
     Done {
         signed_out: bool,
-        redirect: Option<String>,
+        redirect: Option<PostLogoutRedirect>,
         cookie: Option<CookieSpec>,
         /// As the client asked.
         ui_locales: Option<String>,
@@ -53,7 +53,7 @@ impl EndSession {
         let hint = self.hint(cx)?;
         let client = self.client(hint.as_ref(), facts)?;
         let client = client.as_ref().map(|record| &record.value.client);
-        let redirect = self.redirect(client)?;
+        let redirect = PostLogoutRedirect::check(&self.form, client)?;
         let ui_locales = self.form.get("ui_locales").map(str::to_owned);
         let session = match &self.session {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
@@ -130,29 +130,6 @@ impl EndSession {
         })?;
         Ok(Some(client))
     }
-
-    /// Where the browser goes after that: exactly one of the registered texts (§3), with `state`.
-    fn redirect(&self, client: Option<&Client>) -> Result<Option<String>, PageError> {
-        let Some(requested) = self.form.get("post_logout_redirect_uri") else { return Ok(None) };
-        let refuse = |text| Err(PageError::new(ErrorCode::InvalidRequest, text));
-        let Some(client) = client else {
-            return refuse(
-                "the parameter 'post_logout_redirect_uri' needs id_token_hint or client_id with it",
-            );
-        };
-        if !client.post_logout_redirect_uris.iter().any(|registered| registered == requested) {
-            return refuse(
-                "the parameter 'post_logout_redirect_uri' is not one that the client registered; \
-                 they are compared byte by byte",
-            );
-        }
-        let Some(state) = self.form.get("state") else { return Ok(Some(requested.to_owned())) };
-        // A blank as `%20`, which every decoder reads alike.
-        let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
-        let state = state.replace('+', "%20");
-        let separator = if requested.contains('?') { '&' } else { '?' };
-        Ok(Some(format!("{requested}{separator}state={state}")))
-    }
 }
 
 impl Decision for EndSession {
@@ -205,6 +182,7 @@ impl ResumeLogout {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
             None => None,
         };
+        let redirect = self.redirect(question, facts)?;
         let mut batch = cx.batch().write(used);
         if let Some(session) = session {
             if session.value.sign_in.sid != question.sid {
@@ -215,11 +193,25 @@ impl ResumeLogout {
         }
         let done = LogoutStep::Done {
             signed_out: true,
-            redirect: question.redirect.clone(),
+            redirect,
             cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
             ui_locales: question.ui_locales.clone(),
         };
         Ok(Outcome::commit(batch, Ok(done))?)
+    }
+
+    /// Where the browser goes after that, if the client still registers it.
+    fn redirect(
+        &self,
+        question: &LogoutQuestion,
+        facts: &Facts,
+    ) -> Result<Option<PostLogoutRedirect>, Need> {
+        let Some(redirect) = &question.redirect else { return Ok(None) };
+        let client = facts.read(&ClientRecord::at(&redirect.client_id))?;
+        let still = client.is_some_and(|record| {
+            !record.value.disabled && redirect.is_registered(&record.value.client)
+        });
+        Ok(still.then(|| redirect.clone()))
     }
 }
 

@@ -3,3 +3,4 @@
 pub(crate) mod end_session;
 pub(crate) mod id_token_hint;
 pub(crate) mod login_session;
+pub(crate) mod post_logout;

@@ -428,3 +428,33 @@ blackbox! {
         Tokens::of(&refresh(&world, WEB, &offline.refresh).await);
     }
 }
+
+blackbox! {
+    async fn o_07_a_uri_that_was_removed_meanwhile_is_not_followed(setup: Setup) {
+        let world = World::start(setup).await;
+        for removed in [false, true] {
+            let browser = Browser::new();
+            authorize(&world, &browser, &ALICE, &request("web")).await.callback();
+            let ask = format!(
+                "{}?client_id=web&post_logout_redirect_uri={WEB_BYE}",
+                world.url("/oauth2/sessions/logout")
+            );
+            let page = open(&world, &browser, &ask).await.page();
+            let challenge = page.hidden("logout_challenge").unwrap();
+            if removed {
+                let mut web = world.provider.clients().get(&"web".into()).await.unwrap().unwrap();
+                web.post_logout_redirect_uris.clear();
+                world.provider.clients().put(web).await.unwrap();
+            }
+            let form = [("logout_challenge", challenge.as_str()), ("action", "accept")];
+            let reply = browser.post(&world.url("/oauth2/logout"), &form).await.unwrap();
+            match follow(&world, &browser, reply).await {
+                End::Callback(callback) => assert!(!removed, "{}", callback.url),
+                End::Page(page) => assert!(removed, "{}", page.text()),
+            }
+            let silent = request("web").set("prompt", "none").url(&world);
+            let callback = open(&world, &browser, &silent).await.callback();
+            assert_redirected(&world, &callback, "login_required");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use auth_core::SystemEntropy;
+use auth_oidc::ProviderBuilder;
 use auth_oidc::client::generate_client_secret;
 use auth_testkit::Browser;
 use base64::Engine as _;
@@ -57,7 +58,7 @@ async fn assert_burnt(world: &World, by: By<'_>, code: &str) {
 
 blackbox! {
     async fn a_043_the_challenge_is_stripped_from_the_request(setup: Setup) {
-        let world = World::with(setup, |b| b.insecure_pkce_for_public_clients_only()).await;
+        let world = World::with(setup, ProviderBuilder::insecure_pkce_for_public_clients_only).await;
         let browser = Browser::new();
         ask_no_consent(&world).await;
         let stripped =
@@ -243,7 +244,7 @@ blackbox! {
     }
 
     async fn a_051_every_way_to_a_code_demands_the_verifier(setup: Setup) {
-        let world = World::with(setup, |b| b.insecure_pkce_for_public_clients_only()).await;
+        let world = World::with(setup, ProviderBuilder::insecure_pkce_for_public_clients_only).await;
         ask_no_consent(&world).await;
         let browser = Browser::new();
         authorize(&world, &browser, &ALICE, &request("web")).await.callback().code();
