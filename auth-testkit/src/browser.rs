@@ -58,11 +58,16 @@ impl Reply {
     /// The value of the hidden field `name` of the page.
     #[must_use]
     pub fn hidden(&self, name: &str) -> Option<String> {
-        let text = self.text();
-        let (_, after) = text.split_once(&format!("name=\"{name}\""))?;
-        let (_, after) = after.split_once("value=\"")?;
-        let (value, _) = after.split_once('"')?;
-        Some(value.to_owned())
+        self.values(name).into_iter().next()
+    }
+
+    /// The values of all fields `name` of the page, in order.
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let (text, attribute) = (self.text(), format!("name=\"{name}\""));
+        let fields = text.split(&attribute).skip(1);
+        let value = |field: &str| Some(field.split_once("value=\"")?.1.split_once('"')?.0.to_owned());
+        fields.filter_map(value).collect()
     }
 }
 

@@ -4,15 +4,18 @@
 //!   fail and break.
 //! - [`TestClock`] and [`SeededEntropy`]: time and randomness in a test's hand.
 //! - [`Browser`]: keeps cookies and shows every redirect.
+//! - [`RelyingParty`]: signs somebody in at your provider and brings tokens back.
 
 mod browser;
 mod clock;
 mod entropy;
+mod relying_party;
 pub mod store;
 
 pub use browser::{Browser, Reply};
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
+pub use relying_party::{RelyingParty, WalkFailed};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

@@ -179,16 +179,11 @@ pub async fn answer(world: &World, browser: &Browser, person: &Person<'_>, mut e
             }
             reply
         } else if let Some(challenge) = page.hidden("consent_challenge") {
-            let text = page.text();
-            let offered: Vec<&str> = text
-                .split("name=\"grant_scope\"")
-                .skip(1)
-                .filter_map(|after| after.split_once("value=\"")?.1.split_once('"'))
-                .map(|(scope, _)| scope)
-                .collect();
+            let offered = page.values("grant_scope");
             let mut form =
                 vec![("consent_challenge", challenge.as_str()), ("action", "accept")];
-            let ticked = person.scopes.clone().unwrap_or(offered);
+            let all = || offered.iter().map(String::as_str).collect();
+            let ticked = person.scopes.clone().unwrap_or_else(all);
             form.extend(ticked.iter().map(|scope| ("grant_scope", *scope)));
             if person.remember_consent {
                 form.push(("remember", "true"));

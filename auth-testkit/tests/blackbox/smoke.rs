@@ -1,12 +1,29 @@
 //! The main way, from one end to the other.
 
-use auth_testkit::Browser;
+use auth_testkit::{Browser, RelyingParty};
 use http::StatusCode;
 
 use crate::flow::*;
-use crate::world::World;
+use crate::world::{PASSWORD, SECRET, WEB_CALLBACK, World};
 
 blackbox! {
+    async fn the_kits_relying_party_signs_somebody_in(setup: Setup) {
+        let world = World::start(setup).await;
+        let app = RelyingParty::discover(&world.issuer, "web", WEB_CALLBACK).await.unwrap();
+        let browser = Browser::new();
+        let refused = app.sign_in(&browser, "alice", PASSWORD, "openid").await.unwrap_err();
+        assert!(refused.to_string().contains("invalid_client"), "{refused}");
+
+        let app = app.with_secret(SECRET);
+        let scope = "openid email offline_access";
+        let wrong = app.sign_in(&Browser::new(), "alice", "nonsense", scope).await.unwrap_err();
+        assert!(wrong.to_string().starts_with("sign in"), "{wrong}");
+        let tokens = app.sign_in(&Browser::new(), "alice", PASSWORD, scope).await.unwrap();
+        let fresh = app.refresh(&tokens).await.unwrap();
+        assert_eq!(app.userinfo(&fresh).await.unwrap()["email"], "alice@example.com");
+    }
+
+
     async fn a_person_signs_in_and_everything_follows(setup: Setup) {
         let world = World::start(setup).await;
         let browser = Browser::new();
