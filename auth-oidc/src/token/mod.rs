@@ -9,6 +9,7 @@ pub(crate) mod id;
 pub(crate) mod liveness;
 pub(crate) mod presented;
 pub(crate) mod refresh;
+mod revocation;
 
 use auth_core::decision::{Cx, Done, Facts, Need, Sign, Work};
 use auth_core::keys::{PublishedKeys, SigningAlgorithm, signing_input};

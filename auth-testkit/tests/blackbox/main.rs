@@ -25,6 +25,7 @@ mod logout;
 mod outage;
 mod pkce;
 mod refr;
+mod revocation;
 mod rotation;
 mod ruri;
 mod ruri_flow;
