@@ -33,6 +33,7 @@ mod scope;
 pub mod seal;
 mod secret;
 pub mod settle;
+mod sweeper;
 mod tenant;
 
 pub use auth_store as store;
@@ -48,4 +49,5 @@ pub use password::{PasswordCost, PasswordHasher};
 pub use principal::{Authority, Carrier, CurrentSession, Denied, Principal, bearer_token};
 pub use scope::{InvalidScope, Scopes};
 pub use secret::Secret;
+pub use sweeper::Sweeper;
 pub use tenant::{InvalidIssuer, Issuer, Tenant};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use auth_store::TenantId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
+use ring::digest;
 
 /// Limits attempts that failed. A success costs nothing, so that a busy client is never limited for
 /// being busy.
@@ -52,7 +53,19 @@ pub struct TooManyAttempts {
     pub retry_after: Duration,
 }
 
-type Name = (TenantId, &'static str, String);
+/// A digest, so that a name which comes from outside takes no more room than any other.
+type Name = [u8; 32];
+
+fn name(attempt: &Attempt<'_>) -> Name {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [attempt.tenant.as_str(), attempt.action, attempt.whose] {
+        context.update(part.as_bytes());
+        context.update(&[0]);
+    }
+    let mut name = [0; 32];
+    name.copy_from_slice(context.finish().as_ref());
+    name
+}
 
 /// Limits in the memory of this process.
 pub struct MemoryRateLimiter {
@@ -88,7 +101,7 @@ impl Default for MemoryRateLimiter {
 
 impl RateLimiter for MemoryRateLimiter {
     fn admit(&self, attempt: &Attempt<'_>) -> Result<(), TooManyAttempts> {
-        let name = (attempt.tenant, attempt.action, attempt.whose.to_owned());
+        let name = name(attempt);
         let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
         let until = blocked.get(&name).map(|until| until.saturating_duration_since(Instant::now()));
         match until {
@@ -100,7 +113,7 @@ impl RateLimiter for MemoryRateLimiter {
     }
 
     fn failed(&self, attempt: &Attempt<'_>) {
-        let name = (attempt.tenant, attempt.action, attempt.whose.to_owned());
+        let name = name(attempt);
         if self.failures.len() >= Self::CAPACITY {
             // Names come from outside; most of them fail once.
             self.failures.retain_recent();

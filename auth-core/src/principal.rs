@@ -7,6 +7,7 @@ use auth_store::Timestamp;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
+use tracing::error;
 
 use crate::decision::Unavailable;
 use crate::id::{ClientId, SessionId, Subject};
@@ -151,6 +152,9 @@ impl Denied {
     /// The answer to the client.
     #[must_use]
     pub fn response(&self) -> Response<Bytes> {
+        if let Self::Unavailable(cause) = self {
+            error!(target: "oauth2", error = cause as &dyn std::error::Error, "a request failed");
+        }
         let (status, challenge, error) = match self {
             Self::NoCredentials => (StatusCode::UNAUTHORIZED, "Bearer".to_owned(), None),
             Self::InvalidToken => {

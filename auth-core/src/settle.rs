@@ -288,7 +288,9 @@ impl Unsettled {
             Self::Desk(DeskError::Expired) => (StatusCode::GONE, "expired"),
             Self::Desk(DeskError::Used) => (StatusCode::GONE, "used"),
             Self::Desk(DeskError::Unfit(_)) => (StatusCode::BAD_REQUEST, "unfit"),
-            Self::Desk(DeskError::Unavailable(_)) => {
+            Self::Desk(DeskError::Unavailable(cause)) => {
+                let error = cause as &dyn std::error::Error;
+                tracing::error!(target: "oauth2", error, "a challenge could not be settled");
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
         };

@@ -285,7 +285,9 @@ pub enum InvalidBatch {
     #[error("there are {DUE_SHARDS} shards, {0} is none of them")]
     Shard(u16),
     /// An index entry over 512 bytes.
-    #[error("an entry of the index `{0}` is longer than {MAX_INDEX_LEN} bytes: index a prefix or digest")]
+    #[error(
+        "an entry of the index `{0}` is longer than {MAX_INDEX_LEN} bytes: index a prefix or digest"
+    )]
     IndexTooLong(&'static str),
     /// Deletes and checks alone leave nothing by which an unknown outcome could be resolved.
     #[error(

@@ -88,11 +88,7 @@ impl Shelf {
     }
 
     /// The counter and the time it is kept until, if it is running.
-    fn counter(
-        &self,
-        key: &Key,
-        now: Timestamp,
-    ) -> Result<(u64, Option<Timestamp>), CommitError> {
+    fn counter(&self, key: &Key, now: Timestamp) -> Result<(u64, Option<Timestamp>), CommitError> {
         let Some(record) = self.live(key, now) else { return Ok((0, None)) };
         let count = record.value.parse();
         let count = count.map_err(|_| CommitError::Unavailable("not a counter".into()))?;

@@ -72,10 +72,9 @@ async fn main() {
         })
         .await,
     });
-    for (name, path) in [
-        ("discovery", "/.well-known/openid-configuration"),
-        ("JWK set", "/.well-known/jwks.json"),
-    ] {
+    for (name, path) in
+        [("discovery", "/.well-known/openid-configuration"), ("JWK set", "/.well-known/jwks.json")]
+    {
         let document: Value = serde_json::from_slice(get(&engine, path).await.body()).unwrap();
         rows.push(Row {
             name,
@@ -183,8 +182,7 @@ async fn put(store: &dyn Store) {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let value = introspection_body().to_string().into();
-    let record =
-        NewRecord { key: key(n), value, index: Vec::new(), keep_until: None, due: None };
+    let record = NewRecord { key: key(n), value, index: Vec::new(), keep_until: None, due: None };
     let id = CommitId::from_bytes(u128::from(n).to_be_bytes());
     let batch = Batch::builder::<Main>(id, Timestamp::EPOCH)
         .write(Write::Put { record, when: When::Absent, old_index: Vec::new() })

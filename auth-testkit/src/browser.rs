@@ -66,7 +66,8 @@ impl Reply {
     pub fn values(&self, name: &str) -> Vec<String> {
         let (text, attribute) = (self.text(), format!("name=\"{name}\""));
         let fields = text.split(&attribute).skip(1);
-        let value = |field: &str| Some(field.split_once("value=\"")?.1.split_once('"')?.0.to_owned());
+        let value =
+            |field: &str| Some(field.split_once("value=\"")?.1.split_once('"')?.0.to_owned());
         fields.filter_map(value).collect()
     }
 }

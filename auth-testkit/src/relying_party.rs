@@ -197,7 +197,8 @@ impl RelyingParty {
                 answer
             } else if let Some(challenge) = reply.hidden("consent_challenge") {
                 let offered = reply.values("grant_scope");
-                let mut form = vec![("consent_challenge", challenge.as_str()), ("action", "accept")];
+                let mut form =
+                    vec![("consent_challenge", challenge.as_str()), ("action", "accept")];
                 form.extend(offered.iter().map(|scope| ("grant_scope", scope.as_str())));
                 browser.post(&without_query(page), &form).await?
             } else {

@@ -1,5 +1,7 @@
 //! [`Form`]: the parameters of a request, each at most once.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use url::form_urlencoded;
@@ -8,9 +10,16 @@ use url::form_urlencoded;
 ///
 /// A parameter that stands twice is refused (RFC 6749 §3.1), unless it is one of those that may be
 /// repeated. An empty value counts as absent, as RFC 6749 §3.1 says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Form {
     fields: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Form {
+    /// The names alone: values are passwords, codes and tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.fields.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// Parameters cannot be read. Each error names what is wrong, for an `error_description`.
@@ -93,7 +102,9 @@ impl Form {
         }
         if !Self::REPEATABLE.contains(&name.as_str()) && self.fields.iter().any(|(n, _)| *n == name)
         {
-            return Err(FormError::Repeated(name));
+            let plain = name.len() <= 64
+                && name.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b));
+            return Err(FormError::Repeated(if plain { name } else { "…".to_owned() }));
         }
         self.fields.push((name, value));
         Ok(())

@@ -1,6 +1,6 @@
 //! [`Peer`]: where a request comes from, and whose word on it counts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
@@ -56,7 +56,10 @@ impl TrustedProxies {
             .flat_map(|line| line.split(','))
             .collect();
         for hop in lines.iter().rev() {
-            let Ok(address) = hop.trim().parse() else { break };
+            let hop = hop.trim();
+            // Some load balancers add the port.
+            let with_port = || hop.parse().map(|peer: SocketAddr| peer.ip());
+            let Ok(address) = hop.parse().or_else(|_| with_port()) else { break };
             client = address;
             if !self.trusts(address) {
                 break;
@@ -103,6 +106,7 @@ mod tests {
         assert_eq!(client("192.0.2.1", "198.51.100.7"), "192.0.2.1");
         assert_eq!(client("10.1.2.3", "198.51.100.7"), "198.51.100.7");
         assert_eq!(client("10.1.2.3", "1.1.1.1, 198.51.100.7, 10.9.9.9"), "198.51.100.7");
+        assert_eq!(client("10.1.2.3", "198.51.100.7:4711"), "198.51.100.7");
         assert_eq!(client("::1", "garbage"), "::1");
     }
 

@@ -31,8 +31,13 @@ impl CodeRequest<'_> {
         let granted = Some((grant, sign_in.sid, &sign_in.subject));
         let lineage: Lineage = lineage(cx, &self.request.client_id, granted);
         let tenant = cx.tenant;
-        let (code, handle) =
-            Handle::mint(&tenant.keys, &mut cx.rng, Artefact::AuthorizationCode, tenant.id, lineage);
+        let (code, handle) = Handle::mint(
+            &tenant.keys,
+            &mut cx.rng,
+            Artefact::AuthorizationCode,
+            tenant.id,
+            lineage,
+        );
         let lifetime = self.config.tokens.authorization_code_lifetime;
         let record = AuthorizationCode {
             client_id: self.request.client_id.clone(),

@@ -14,9 +14,7 @@ use crate::authorize::{
     AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, CodeRequest, Interaction,
     PageError, RedirectError, before_login, check, consent_needed,
 };
-use crate::challenge::{
-    Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose,
-};
+use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose};
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
@@ -87,12 +85,12 @@ impl Authorize {
         let redirect = check::redirect_uri(&self.form, client, &cx.tenant.issuer)?;
         let hinted = match self.form.get("id_token_hint") {
             None => None,
-            Some(hint) => Some(id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(
-                |_| {
+            Some(hint) => {
+                Some(id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(|_| {
                     let text = "the parameter 'id_token_hint' is not an id token of this provider";
                     RedirectError::new(&redirect, ErrorCode::InvalidRequest, text)
-                },
-            )?),
+                })?)
+            }
         };
         let hinted = hinted.map(|hint| hint.subject);
         let request = AuthorizationRequest::check(&self.form, client, redirect, hinted, config)?;
@@ -124,7 +122,8 @@ impl Authorize {
     fn client(
         &self,
         facts: &Facts,
-    ) -> Result<std::sync::Arc<auth_core::record::Found<ClientRecord>>, Stop<AuthorizeRefusal>> {
+    ) -> Result<std::sync::Arc<auth_core::record::Found<ClientRecord>>, Stop<AuthorizeRefusal>>
+    {
         let id = self.form.get("client_id").ok_or_else(|| {
             PageError::new(ErrorCode::InvalidRequest, "the parameter 'client_id' is missing")
         })?;

@@ -31,7 +31,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) hinted_subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ui_locales: Option<String>,
-    /// The levels that are asked for and known here; one of them must be reached.
+    /// The levels that will do, of those known here; one of them must be reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) acr_values: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,8 +75,11 @@ impl AuthorizationRequest {
         let max_age = check::max_age(form, client, &redirect)?;
         let audience = check::resource::check(form, client, &redirect)?;
         let text = |name: &str| form.get(name).map(str::to_owned);
-        let known = |level: &&str| config.acr_values.iter().any(|known| known == level);
-        let acr_values = form.get("acr_values").unwrap_or_default().split(' ');
+        // Levels are ordered: what is stronger than the weakest that is asked for will do as well.
+        let asked = form.get("acr_values").unwrap_or_default();
+        let is_asked = |known: &String| asked.split(' ').any(|level| level == known);
+        let weakest = config.acr_values.iter().position(is_asked);
+        let acr_values = weakest.map(|weakest| config.acr_values[weakest..].to_vec());
         Ok(Self {
             client_id: client.client_id.clone(),
             scope,
@@ -87,7 +90,7 @@ impl AuthorizationRequest {
             login_hint: text("login_hint"),
             hinted_subject,
             ui_locales: text("ui_locales"),
-            acr_values: acr_values.filter(known).map(str::to_owned).collect(),
+            acr_values: acr_values.unwrap_or_default(),
             audience,
             redirect,
         })

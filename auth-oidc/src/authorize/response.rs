@@ -1,5 +1,7 @@
 //! Response modes, and where a response may go.
 
+use std::fmt;
+
 use auth_core::page::FormPostPage;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
@@ -77,10 +79,20 @@ impl ValidatedRedirect {
 }
 
 /// An answer to the client, by way of the browser.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum AuthorizationResponse {
     /// 303 to this URL.
     Redirect(String),
     /// A page that posts itself.
     FormPost(FormPostPage),
+}
+
+impl fmt::Debug for AuthorizationResponse {
+    /// Without the parameters, one of which is a code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redirect(_) => "Redirect(…)",
+            Self::FormPost(_) => "FormPost(…)",
+        })
+    }
 }

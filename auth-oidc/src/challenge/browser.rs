@@ -64,9 +64,8 @@ impl Browser {
         asked: BrowserId,
         tenant: &Tenant,
     ) -> Result<(), PageError> {
-        let refuse = |text| {
-            PageError::new(ErrorCode::RequestForbidden, text).status(StatusCode::FORBIDDEN)
-        };
+        let refuse =
+            |text| PageError::new(ErrorCode::RequestForbidden, text).status(StatusCode::FORBIDDEN);
         let Some(browser) = browser else {
             let text = "the browser did not bring the cookie that was set when it was asked: cookies \
                         are switched off, the site was reached under another host or scheme, or the \

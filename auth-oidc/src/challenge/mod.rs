@@ -13,7 +13,9 @@ mod seal;
 mod settle;
 
 pub(crate) use browser::Browser;
-pub(crate) use question::{Answer, Challenge, ConsentQuestion, LoginQuestion, LogoutQuestion, Question};
+pub(crate) use question::{
+    Answer, Challenge, ConsentQuestion, LoginQuestion, LogoutQuestion, Question,
+};
 pub(crate) use resume_consent::ResumeConsent;
 pub(crate) use resume_login::ResumeLogin;
 pub(crate) use seal::{Kindred, open_sealed, pose};

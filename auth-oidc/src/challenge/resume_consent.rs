@@ -9,9 +9,7 @@ use auth_core::seal::Handle;
 use auth_core::store::Write;
 use http::StatusCode;
 
-use crate::authorize::{
-    Answered, AuthorizeRefusal, CodeRequest, Next, PageError, RedirectError,
-};
+use crate::authorize::{Answered, AuthorizeRefusal, CodeRequest, Next, PageError, RedirectError};
 use crate::challenge::resume_login::{live_client, not_found, rejected, settled};
 use crate::challenge::{Answer, Browser, ConsentQuestion, Question, Settled, Verifier};
 use crate::client::ClientRecord;
@@ -119,16 +117,22 @@ fn remember_consent(
     let key = Consent::at(&subject, &client);
     let known = facts.read(&key)?;
     let mut scope = granted.clone();
+    let mut expires_at = remember_for.map(|s| cx.now.saturating_add(Duration::from_secs(s)));
     if let Some(known) = &known
         && known.value.expires_at.is_none_or(|until| cx.now < until)
     {
-        known.value.scope.iter().for_each(|before| scope.insert(before));
+        // What was asked about now is as it was answered now; the rest stays, for no longer than before.
+        let rest = known.value.scope.iter().filter(|s| !question.request.scope.contains(s));
+        for before in rest {
+            scope.insert(before);
+            expires_at = [expires_at, known.value.expires_at].into_iter().flatten().min();
+        }
     }
     let consent = Consent {
         subject: question.sign_in.subject.clone(),
         client_id: question.request.client_id.clone(),
         scope,
-        expires_at: remember_for.map(|s| cx.now.saturating_add(Duration::from_secs(s))),
+        expires_at,
         generation: known.as_ref().map_or(0, |known| known.value.generation),
         unknown: known.as_ref().map_or_else(Unknown::default, |k| k.value.unknown.clone()),
     };

@@ -40,6 +40,8 @@ struct Login<'a> {
     remember: bool,
     remember_for: Option<u64>,
     continued: bool,
+    /// The browser came for it before.
+    replayed: bool,
     context: &'a Value,
     sign_in: SignIn,
 }
@@ -67,15 +69,12 @@ impl ResumeLogin {
         let mut sign_in = login.sign_in.clone();
         let cookie = self.begin_session(&login, &mut sign_in, &subject, facts, cx, &mut batch)?;
         if !settled.value.used {
-            batch.push(settled.replace(&Settled { used: true, ..settled.value.clone() })?);
+            // With the session that was really begun, which a replay finds, live or ended.
+            let (used, sid) = (true, sign_in.sid);
+            batch.push(settled.replace(&Settled { used, sid, ..settled.value.clone() })?);
         }
-        let proceed = Proceed {
-            policy: &self.policy,
-            client,
-            request,
-            browser,
-            source: &self.source,
-        };
+        let proceed =
+            Proceed { policy: &self.policy, client, request, browser, source: &self.source };
         let (next, write) = proceed.consent_or_code(&sign_in, login.context, facts, cx)?;
         if settled.value.used && matches!(next, Next::Respond(_)) {
             // A reload may bring the question of consent again, but never a second code.
@@ -126,8 +125,12 @@ impl ResumeLogin {
             let goes_on = same.is_some_and(|found| found.value.sign_in.sid == sign_in.sid);
             return if goes_on { Ok(None) } else { Err(signed_out().into()) };
         }
+        let generation = facts.read(&Shadow::at(subject))?.map_or(0, |s| s.value.generation);
         let begun = facts.read(&LoginSession::at(&sign_in.sid))?;
-        if begun.as_ref().is_some_and(|begun| !begun.value.is_open(cx.now)) {
+        let alive = begun.as_ref().is_some_and(|begun| {
+            begun.value.is_open(cx.now) && begun.value.generation == generation
+        });
+        if (login.replayed || begun.is_some()) && !alive {
             return Err(signed_out().into());
         }
         if let (Some(current), None) = (&current, same) {
@@ -139,7 +142,6 @@ impl ResumeLogin {
         if let Some(previous) = previous {
             sign_in.sid = previous.value.sign_in.sid;
         }
-        let generation = facts.read(&Shadow::at(subject))?.map_or(0, |s| s.value.generation);
         let sessions = &self.policy.config.sessions;
         let lifetime = match (login.remember, login.remember_for) {
             (false, _) => sessions.lifetime,
@@ -152,6 +154,7 @@ impl ResumeLogin {
             lifetime,
             generation,
             subject: *subject,
+            unknown: previous.map(|found| found.value.unknown.clone()).unwrap_or_default(),
         };
         let (cookie, session) = new.begin(cx);
         batch.push(match previous {
@@ -195,7 +198,8 @@ fn login<'a>(
                 _ => fresh,
             };
             let (remember, remember_for) = (*remember, *remember_for);
-            Ok(Login { remember, remember_for, continued: *continued, context, sign_in })
+            let (continued, replayed) = (*continued, settled.used);
+            Ok(Login { remember, remember_for, continued, replayed, context, sign_in })
         }
         _ => Err(not_found().into()),
     }
@@ -248,7 +252,8 @@ pub(super) fn live_client(
 }
 
 pub(super) fn not_found() -> PageError {
-    let text = "the answer that the browser came for is not there: it is too old, or was never given";
+    let text =
+        "the answer that the browser came for is not there: it is too old, or was never given";
     PageError::new(ErrorCode::InvalidRequest, text).remedy(Remedy::StartAgain)
 }
 

@@ -102,7 +102,9 @@ impl Settle {
                 let may_continue =
                     login.signed_in.as_ref().is_some_and(|s| s.subject == accept.subject);
                 if accept.continued && !may_continue {
-                    return Err(DeskError::Unfit("there is no session of that subject to continue"));
+                    return Err(DeskError::Unfit(
+                        "there is no session of that subject to continue",
+                    ));
                 }
                 Answer::Login {
                     subject: accept.subject.clone(),
@@ -150,11 +152,7 @@ impl Decision for Settle {
     }
 
     /// Gives the verifier's parameter and value, as in a query.
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<String, DeskError>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<String, DeskError>, Need> {
         let id = self.challenge.id;
         if cx.now >= self.challenge.expires_at {
             return Ok(Outcome::refuse(DeskError::Expired));

@@ -111,7 +111,8 @@ impl Clients {
 
     async fn record(&self, id: &ClientId) -> Result<Option<ClientRecord>, ClientError> {
         let key = ClientRecord::at(id);
-        let read = self.driver.ports().store.get(self.tenant.id, std::slice::from_ref(key.raw())).await;
+        let read =
+            self.driver.ports().store.get(self.tenant.id, std::slice::from_ref(key.raw())).await;
         let record = read.map_err(Unavailable::from)?.into_iter().next().flatten();
         let found = record.as_ref().map(auth_core::record::Found::<ClientRecord>::read).transpose();
         Ok(found.map_err(Unavailable::from)?.map(|found| found.value))
@@ -147,11 +148,7 @@ impl Decision for Change {
         Asks::none().read(&ClientRecord::at(self.id()))
     }
 
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<(), ClientError>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<(), ClientError>, Need> {
         let key = ClientRecord::at(self.id());
         let found = facts.read(&key)?;
         let known = found.as_ref().map(|found| &found.value);
@@ -172,16 +169,20 @@ impl Decision for Change {
                 let until = cx.now.saturating_add(*overlap);
                 let mut old = known.secrets.clone();
                 old.retain(|old| old.until.is_none_or(|until| until > cx.now));
-                old.iter_mut().for_each(|old| old.until = Some(old.until.unwrap_or(until).min(until)));
+                old.iter_mut()
+                    .for_each(|old| old.until = Some(old.until.unwrap_or(until).min(until)));
                 let secrets = std::iter::once(secret.clone()).chain(old).take(5).collect();
                 ClientRecord { secrets, ..known.clone() }
             }
             (Self::Disable { .. }, Some(known)) => {
                 let tag = Tag::client(cx.tenant.id, self.id().as_str());
                 let generation = known.generation + 1;
-                let revoked = Shadow { generation, revoked: true, ..Shadow::default() };
                 let shadow_key = Shadow::at(&tag);
-                batch.push(match facts.read(&shadow_key)? {
+                let shadow = facts.read(&shadow_key)?;
+                let known_shadow = shadow.as_ref().map(|found| found.value.clone());
+                let revoked =
+                    Shadow { generation, revoked: true, ..known_shadow.unwrap_or_default() };
+                batch.push(match shadow {
                     Some(shadow) => shadow.replace(&revoked)?,
                     None => shadow_key.create(&revoked),
                 });

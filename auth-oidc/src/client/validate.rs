@@ -32,6 +32,8 @@ pub enum InvalidClient {
 }
 
 impl Client {
+    /// The longest identifier, in bytes.
+    pub(crate) const MAX_ID: usize = 255;
     /// The most keys of a client.
     const MAX_KEYS: usize = 20;
     /// The longest name, in characters.
@@ -46,12 +48,21 @@ impl Client {
             Err(InvalidClient::Metadata { client_id: self.client_id.to_string(), member, reason })
         };
         let id = self.client_id.as_str();
-        if id.is_empty() || id.len() > 255 || !id.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        if id.is_empty()
+            || id.len() > Self::MAX_ID
+            || !id.bytes().all(|b| (0x21..=0x7E).contains(&b))
+        {
             return metadata("client_id", "it has 1 to 255 printable ASCII characters");
         }
-        let confusing = |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if self.client_name.chars().count() > Self::MAX_NAME || self.client_name.contains(confusing) {
-            return metadata("client_name", "at most 200 characters, none of which controls direction");
+        let confusing = |c: char| {
+            c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        };
+        if self.client_name.chars().count() > Self::MAX_NAME || self.client_name.contains(confusing)
+        {
+            return metadata(
+                "client_name",
+                "at most 200 characters, none of which controls direction",
+            );
         }
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
             RedirectUri::register(uri)
@@ -85,7 +96,8 @@ impl Client {
         if ![&self.scope, &self.default_scope, &self.optional_scope].into_iter().all(well_formed) {
             return metadata("scope", "a value has a character that RFC 6749 §3.3 does not permit");
         }
-        if !self.default_scope.is_subset(&self.scope) || !self.optional_scope.is_subset(&self.scope) {
+        if !self.default_scope.is_subset(&self.scope) || !self.optional_scope.is_subset(&self.scope)
+        {
             return metadata("scope", "it must hold every default and optional scope");
         }
         let links = [&self.logo_uri, &self.client_uri, &self.policy_uri, &self.tos_uri];

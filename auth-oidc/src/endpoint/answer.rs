@@ -1,13 +1,18 @@
 //! How refusals and failures are answered, in one place.
 
+use std::net::IpAddr;
+use std::sync::Once;
+
 use auth_core::challenge::DeskError;
 use auth_core::decision::Unavailable;
-use auth_core::http::{Form, PageResponse, Peer, Request, Response, json, preferred_locales, redirect};
+use auth_core::http::{
+    Form, PageResponse, Peer, Request, Response, json, preferred_locales, redirect,
+};
 use auth_core::page::{ErrorPage, Page, Remedy};
 use auth_core::{Attempt, RequestId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::authorize::{AuthorizationResponse, AuthorizeRefusal, PageError};
 use crate::client::authenticate::Presented;
@@ -95,8 +100,12 @@ impl Provider {
     /// An error as a page: never a redirect.
     pub(super) fn error_page(&self, error: &PageError, headers: &HeaderMap) -> Response {
         let request_id = request_id(headers);
-        let mut page =
-            ErrorPage::new(error.status.as_u16(), error.error.as_str(), &error.description, request_id);
+        let mut page = ErrorPage::new(
+            error.status.as_u16(),
+            error.error.as_str(),
+            &error.description,
+            request_id,
+        );
         page.remedy = error.remedy;
         let mut response =
             self.page(error.status, &Page::Error(page), &preferred_locales(None, headers));
@@ -121,8 +130,7 @@ impl Provider {
         match refusal {
             AuthorizeRefusal::Page(error) => self.error_page(&error, headers),
             AuthorizeRefusal::Redirect(error) => {
-                let parameters =
-                    [("error", error.error), ("error_description", error.description)];
+                let parameters = [("error", error.error), ("error_description", error.description)];
                 self.respond(error.to.respond(parameters), headers)
             }
         }
@@ -150,11 +158,24 @@ impl Provider {
         self.error_page(&page.status(status).remedy(remedy), headers)
     }
 
-    /// Where a request comes from.
+    /// Where a request comes from: an address, or the network of an IPv6 one, since whoever has one
+    /// address there has 2⁶⁴. Empty if the adapter was not told, which it warns of.
     pub(super) fn source(&self, request: &Request) -> String {
-        let peer = request.extensions().get::<Peer>();
-        let client = |peer: &Peer| self.config().trusted_proxies.client(peer.0, request.headers());
-        peer.map(client).map(|address| address.to_string()).unwrap_or_default()
+        static UNKNOWN: Once = Once::new();
+        let Some(peer) = request.extensions().get::<Peer>() else {
+            UNKNOWN.call_once(|| {
+                warn!(target: "oauth2", "the addresses of peers are unknown: nothing is limited by source; \
+                    on axum serve by `into_make_service_with_connect_info::<SocketAddr>()`");
+            });
+            return String::new();
+        };
+        match self.config().trusted_proxies.client(peer.0, request.headers()).to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let network = address.to_bits() & (u128::MAX << 64);
+                format!("{}/64", std::net::Ipv6Addr::from_bits(network))
+            }
+        }
     }
 
     /// Whether the client may try to authenticate now, from where it is.
@@ -171,11 +192,7 @@ impl Provider {
     pub(super) fn count_failure(&self, presented: &Presented, source: &str, refusal: &Refusal) {
         if refusal.error == ErrorCode::InvalidClient {
             let whose = format!("{} {source}", presented.client_id);
-            self.limiter().failed(&Attempt::new(
-                self.tenant().id,
-                "client_authentication",
-                &whose,
-            ));
+            self.limiter().failed(&Attempt::new(self.tenant().id, "client_authentication", &whose));
         }
     }
 }

@@ -72,7 +72,11 @@ pub(super) fn answer(provider: &Provider) -> Response {
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str),
         grant_types_supported: GrantType::ALL.map(GrantType::as_str),
         subject_types_supported: ["public"],
-        id_token_signing_alg_values_supported: provider.algorithms().iter().map(|a| a.name()).collect(),
+        id_token_signing_alg_values_supported: provider
+            .algorithms()
+            .iter()
+            .map(|a| a.name())
+            .collect(),
         token_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
         token_endpoint_auth_signing_alg_values_supported: algorithms,
         introspection_endpoint_auth_methods_supported: [basic, post, private_key_jwt],

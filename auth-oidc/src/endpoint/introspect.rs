@@ -7,8 +7,8 @@ use auth_core::seal::{Artefact, Handle};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::client::Client;
 use crate::client::authenticate::{self, Presented};
+use crate::client::{Client, ClientRecord};
 use crate::endpoint::answer::{body, refusal, unavailable};
 use crate::provider::{Policy, Provider};
 use crate::refusal::{ErrorCode, Refusal};
@@ -70,9 +70,9 @@ impl Introspect {
         let text = form.get("token").unwrap_or_default();
         // The prefix tells what it is; token_type_hint cannot make it anything else (RFC 7662 §2.1).
         let refresh = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, text);
-        let token = refresh.map(Token::Refresh).or_else(|| {
-            PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access)
-        });
+        let token = refresh
+            .map(Token::Refresh)
+            .or_else(|| PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access));
         let asks = authenticate::asks(&presented);
         let asks = match &token {
             None => asks,
@@ -88,11 +88,7 @@ impl Introspect {
         Self { policy, presented, form, token, asks }
     }
 
-    fn introspect(
-        &self,
-        facts: &Facts,
-        cx: &Cx<'_>,
-    ) -> Result<Map<String, Value>, Stop<Refusal>> {
+    fn introspect(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Map<String, Value>, Stop<Refusal>> {
         let caller = authenticate::authenticate(&self.presented, facts, cx)?;
         let caller = caller.client();
         if caller.is_public() {
@@ -111,7 +107,11 @@ impl Introspect {
                 self.live_refresh(handle, facts, cx)?.map(|live| (live, "refresh_token"))
             }
         };
-        let visible = live.filter(|(live, _)| may_see(caller, live));
+        if live.as_ref().is_some_and(|(live, token_use)| !may_see(caller, live, token_use)) {
+            // A client that is a moment old justifies no no.
+            facts.require(Asks::none().read(&ClientRecord::at(&caller.client_id)))?;
+        }
+        let visible = live.filter(|(live, token_use)| may_see(caller, live, token_use));
         Ok(match visible {
             Some((live, token_use)) => active(&live, token_use, cx.tenant),
             None => Map::from_iter([("active".to_owned(), json!(false))]),
@@ -148,12 +148,12 @@ impl Introspect {
     }
 }
 
-/// A client sees its own tokens and those that are for it; a resource server sees all.
-fn may_see(caller: &Client, live: &LiveAccess) -> bool {
+/// A client sees its own tokens, and access tokens that are for it; a resource server sees all.
+fn may_see(caller: &Client, live: &LiveAccess, token_use: &str) -> bool {
     let id = caller.client_id.as_str();
     caller.introspect_any
         || caller.client_id == live.client_id
-        || live.audience.iter().any(|audience| audience == id)
+        || token_use == "access_token" && live.audience.iter().any(|audience| audience == id)
 }
 
 /// RFC 7662 §2.2.
@@ -170,8 +170,11 @@ fn active(live: &LiveAccess, token_use: &str, tenant: &Tenant) -> Map<String, Va
     put("iss", json!(tenant.issuer.as_str()));
     put("iat", json!(live.issued_at.as_secs()));
     put("exp", json!(live.expires_at.as_secs()));
-    put("token_type", json!("Bearer"));
     put("token_use", json!(token_use));
+    if token_use == "access_token" {
+        // A refresh token is nothing to be presented at an API.
+        put("token_type", json!("Bearer"));
+    }
     claims
 }
 

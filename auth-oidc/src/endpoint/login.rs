@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use auth_core::challenge::{Accept, AcceptLogin, Pending, Reject};
-use auth_core::decision::{Asks, Cx, Decision, Done, Facts, Need, Outcome, Reservation, Unavailable, Work};
+use auth_core::decision::{
+    Asks, Cx, Decision, Done, Facts, Need, Outcome, Reservation, Unavailable, Work,
+};
 use auth_core::http::{Form, Request, Response, redirect};
 use auth_core::page::{LoginPage, LoginProblem, Page};
 use auth_core::store::{Class, Key};
@@ -91,8 +93,11 @@ impl Shown<'_> {
         identifier: Option<&str>,
         problem: Option<LoginProblem>,
     ) -> Response {
-        let Pending::Login(login) = self.challenge.pending(self.text.to_owned(), self.client) else {
-            return self.provider.desk_error(&auth_core::challenge::DeskError::NotFound, self.headers);
+        let Pending::Login(login) = self.challenge.pending(self.text.to_owned(), self.client)
+        else {
+            return self
+                .provider
+                .desk_error(&auth_core::challenge::DeskError::NotFound, self.headers);
         };
         let action = format!("{}{}", self.provider.tenant().issuer.path(), path::LOGIN);
         let mut page = LoginPage::new(action, login.challenge, login.client);
@@ -140,7 +145,7 @@ impl SignInAttempt {
     /// Attempts from one source in a window.
     const PER_SOURCE: u64 = 100;
 
-    fn reservations(&self, cx: &Cx<'_>) -> Result<[Work; 2], Need> {
+    fn reservations(&self, cx: &Cx<'_>) -> Result<Vec<Work>, Need> {
         let keep_until = cx.now.saturating_add(Self::WINDOW);
         let reserve = |kind: &str, whose: &str, below| {
             let whose = digest::digest(&digest::SHA256, whose.as_bytes());
@@ -148,10 +153,12 @@ impl SignInAttempt {
             let key = key.map_err(|error| Unavailable::Defect(error.into()))?;
             Ok::<_, Need>(Work::Reserve { key, below, keep_until })
         };
-        Ok([
-            reserve("sign_in_identifier", &self.identifier.to_lowercase(), Self::PER_IDENTIFIER)?,
-            reserve("sign_in_source", &self.source, Self::PER_SOURCE)?,
-        ])
+        let identifier = self.identifier.to_lowercase();
+        let mut works = vec![reserve("sign_in_identifier", &identifier, Self::PER_IDENTIFIER)?];
+        if !self.source.is_empty() {
+            works.push(reserve("sign_in_source", &self.source, Self::PER_SOURCE)?);
+        }
+        Ok(works)
     }
 }
 

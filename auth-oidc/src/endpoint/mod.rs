@@ -37,8 +37,9 @@ pub(crate) mod path {
     pub(crate) const LOGOUT: &str = "/oauth2/logout";
 }
 
-/// Every route of a provider: method, path, operation.
-pub(crate) fn routes(issuer: &Issuer) -> Vec<Route> {
+/// Every route of a provider: method, path, operation. The built-in pages are there only if nobody else
+/// puts the questions: what an embedder's own pages demand must not be had for less next door.
+pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool) -> Vec<Route> {
     use path::*;
     let below = |path: &str| format!("{}{path}", issuer.path());
     let table = [
@@ -66,6 +67,9 @@ pub(crate) fn routes(issuer: &Issuer) -> Vec<Route> {
     ];
     let mut routes: Vec<Route> = Vec::new();
     for (method, path, operation) in table {
+        if !built_in_pages && matches!(operation, "login" | "consent" | "logout") {
+            continue;
+        }
         if !routes.iter().any(|known| known.method == method && known.path == path) {
             routes.push(Route::public(method, path, operation));
         }

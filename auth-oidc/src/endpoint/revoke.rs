@@ -66,9 +66,9 @@ impl Revoke {
     fn new(tenant: &Tenant, policy: &Policy, presented: Presented, form: Form) -> Self {
         let text = form.get("token").unwrap_or_default();
         let refresh = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, text);
-        let token = refresh.map(Token::Refresh).or_else(|| {
-            PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access)
-        });
+        let token = refresh
+            .map(Token::Refresh)
+            .or_else(|| PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access));
         let asks = authenticate::asks(&presented);
         let asks = match &token {
             None => asks,

@@ -41,13 +41,9 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let driver = provider.driver();
     let request = TokenRequest { policy, presented: presented.clone(), form: Arc::new(form) };
     let decided = match grant_type {
-        GrantType::AuthorizationCode => {
-            driver.run(tenant, &RedeemCode::new(tenant, request)).await
-        }
+        GrantType::AuthorizationCode => driver.run(tenant, &RedeemCode::new(tenant, request)).await,
         GrantType::RefreshToken => driver.run(tenant, &Refresh::new(tenant, request)).await,
-        GrantType::ClientCredentials => {
-            driver.run(tenant, &ClientCredentials::new(request)).await
-        }
+        GrantType::ClientCredentials => driver.run(tenant, &ClientCredentials::new(request)).await,
     };
     match decided {
         Err(cause) => unavailable(&cause),

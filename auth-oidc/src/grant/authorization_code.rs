@@ -12,7 +12,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::client::authenticate::{self, AuthenticatedClient};
-use crate::client::{GrantType, RedirectUri};
+use crate::client::{Client, GrantType, RedirectUri};
 use crate::grant::issue::TokenSet;
 use crate::grant::{TokenRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
@@ -80,7 +80,7 @@ impl RedeemCode {
             return Err(Refusal::invalid_grant("the account is disabled or deleted").into());
         };
         let Some(grant_id) = handle.lineage.grant else { return Err(unknown().into()) };
-        let grant = self.grant(&code.value, cx);
+        let grant = self.grant(client.client(), &code.value, cx);
         let audience = self.request.audience(&grant.audience, client.client())?;
         let refresh = self.begin_family(&client, &grant, handle, cx);
         let (refresh_token, family) = refresh.unzip();
@@ -138,9 +138,8 @@ impl RedeemCode {
         }
     }
 
-    fn grant(&self, code: &AuthorizationCode, cx: &Cx<'_>) -> Grant {
+    fn grant(&self, client: &Client, code: &AuthorizationCode, cx: &Cx<'_>) -> Grant {
         let config = &self.request.policy.config;
-        let longest = config.refresh.absolute_lifetime.max(config.tokens.access_token_lifetime);
         Grant {
             client_id: code.client_id.clone(),
             sign_in: code.sign_in.clone(),
@@ -150,7 +149,11 @@ impl RedeemCode {
             generations: code.generations,
             revoked: false,
             created_at: cx.now,
-            keep_until: cx.now.saturating_add(longest * 2),
+            // The last token is issued at the end of the family, and lives on from there.
+            keep_until: cx
+                .now
+                .saturating_add(config.refresh.absolute_lifetime)
+                .saturating_add(client.access_token_lifetime(config.tokens.access_token_lifetime)),
             unknown: Unknown::default(),
         }
     }

@@ -6,6 +6,7 @@ mod client_credentials;
 mod issue;
 mod refresh_token;
 
+use std::fmt;
 use std::sync::Arc;
 
 use auth_core::http::Form;
@@ -47,7 +48,7 @@ impl TokenRequest {
 }
 
 /// A successful answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct TokenResponse {
     pub(crate) access_token: String,
     pub(crate) token_type: &'static str,
@@ -57,4 +58,10 @@ pub(crate) struct TokenResponse {
     pub(crate) refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id_token: Option<String>,
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenResponse({})", self.scope)
+    }
 }

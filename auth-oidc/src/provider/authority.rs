@@ -17,6 +17,12 @@ impl Authority for Provider {
         let presented = PresentedAccess::parse(token.expose(), &policy.keys, self.tenant());
         let check = CheckToken(presented.ok_or(Denied::InvalidToken)?);
         let live = self.driver().run(self.tenant(), &check).await??;
+        let issuer = self.tenant().issuer.as_str();
+        let ours =
+            |audience: &String| audience == issuer || self.config().audience.contains(audience);
+        if !live.audience.is_empty() && !live.audience.iter().any(ours) {
+            return Err(Denied::InvalidToken);
+        }
         let mut principal = Principal::new(Carrier::BearerToken);
         principal.subject = live.subject;
         principal.client_id = Some(live.client_id);
@@ -44,11 +50,7 @@ impl Decision for CheckToken {
         self.0.asks()
     }
 
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<LiveAccess, Denied>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<LiveAccess, Denied>, Need> {
         Ok(match self.0.live(facts, cx.now)? {
             Some(live) => Outcome::answer(live),
             None => Outcome::refuse(Denied::InvalidToken),

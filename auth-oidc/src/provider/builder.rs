@@ -21,8 +21,7 @@ use tracing::warn;
 use crate::client::{Client, ClientError};
 use crate::endpoint::{self, path};
 use crate::provider::{
-    Config, Inner, PkcePolicy, Provider, RefreshPolicy, ScopeDefinition, SessionPolicy,
-    TokenPolicy,
+    Config, Inner, PkcePolicy, Provider, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy,
 };
 
 /// Collects what a provider needs. Nothing is done before [`ProviderBuilder::build`].
@@ -182,6 +181,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// What the embedder's own API is called as a resource (RFC 8707). Its extractors refuse a token that
+    /// is for others only, so that another API cannot replay what it was given (RFC 9068 §4).
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.config.audience.push(audience.into());
+        self
+    }
+
     /// Levels of authentication that are told apart, weakest first.
     pub fn acr_values<L: Into<String>>(mut self, levels: impl IntoIterator<Item = L>) -> Self {
         self.config.acr_values = levels.into_iter().map(Into::into).collect();
@@ -284,6 +290,7 @@ impl ProviderBuilder {
             true => CookieScope::Secure,
             false => CookieScope::Development,
         };
+        let built_in_pages = self.handler.is_none();
         let built_in = || {
             let [login, consent, logout] =
                 [path::LOGIN, path::CONSENT, path::LOGOUT].map(|path| issuer.url(path));
@@ -293,7 +300,7 @@ impl ProviderBuilder {
         let provider = Provider {
             inner: Arc::new(Inner {
                 driver: Driver::new(ports, RecordCache::default()),
-                routes: endpoint::routes(&issuer),
+                routes: endpoint::routes(&issuer, built_in_pages),
                 worker: OutboxWorker::new(store, self.clock, self.entropy, self.deliver),
                 tenant,
                 config: Arc::new(config),

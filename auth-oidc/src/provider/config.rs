@@ -92,11 +92,7 @@ pub struct SessionPolicy {
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self {
-            lifetime: DAY,
-            remembered_lifetime: 30 * DAY,
-            challenge_lifetime: 30 * MINUTE,
-        }
+        Self { lifetime: DAY, remembered_lifetime: 30 * DAY, challenge_lifetime: 30 * MINUTE }
     }
 }
 
@@ -148,6 +144,9 @@ pub struct Config {
     /// Levels of authentication that are told apart, weakest first; empty for none. A request for one of
     /// them is met or refused.
     pub acr_values: Vec<String>,
+    /// What access tokens may be for to be good at the embedder's own API, besides the issuer and nothing
+    /// in particular.
+    pub audience: Vec<String>,
     /// Whether the embedder's hook is asked for claims.
     pub claims_hook: bool,
     /// Whose scripts may call the token, userinfo and revocation endpoints.
@@ -167,6 +166,7 @@ impl Default for Config {
             sessions: SessionPolicy::default(),
             scopes: Vec::new(),
             acr_values: Vec::new(),
+            audience: Vec::new(),
             claims_hook: false,
             cors: CorsPolicy::Origins(Vec::new()),
             trusted_proxies: TrustedProxies::none(),

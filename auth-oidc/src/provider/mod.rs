@@ -14,15 +14,13 @@ use auth_core::decision::{Driver, Unavailable};
 use auth_core::http::{Engine, Request, Response, Route};
 use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm};
 use auth_core::outbox::OutboxWorker;
-use auth_core::{PageRenderer, RateLimiter, RequestId, Subject, Tenant};
+use auth_core::{PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
 use tracing::{Instrument, info, info_span};
 
 pub use builder::{BuildError, Problem, ProviderBuilder};
-pub use config::{
-    Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy,
-};
+pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
 
 use crate::client::Clients;
 use crate::endpoint;
@@ -108,9 +106,19 @@ impl Provider {
         self.inner.keys.rotate(self.tenant(), algorithm, now).await
     }
 
-    /// Delivers what waits in the outbox, for ever: spawn it on your runtime, once a process.
+    /// Delivers what waits in the outbox, and removes what is past its retention, for ever: spawn it on
+    /// your runtime, once a process.
     pub async fn run_worker(self) {
-        self.inner.worker.clone().run(Duration::from_secs(1)).await;
+        let deliver = self.inner.worker.clone().run(Duration::from_secs(1));
+        let sweep = self.sweeper().run(Duration::from_secs(60));
+        futures_util::future::join(deliver, sweep).await;
+    }
+
+    /// The sweeper of the store, to run it by hand.
+    #[must_use]
+    pub fn sweeper(&self) -> Sweeper {
+        let ports = self.driver().ports();
+        Sweeper::new(ports.store.clone(), ports.clock.clone())
     }
 
     /// The worker of the outbox, to run it by hand.
@@ -194,7 +202,8 @@ impl Engine for Provider {
         let here = |route: &&Route| route.path == path;
         let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)?;
         let routes: Vec<&Route> = self.inner.routes.iter().filter(here).collect();
-        let route = routes.iter().find(|route| route.method.as_str().as_bytes() == asked.as_bytes())?;
+        let route =
+            routes.iter().find(|route| route.method.as_str().as_bytes() == asked.as_bytes())?;
         let policy = endpoint::cors(self, route.operation)?;
         let methods: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
         let mut response = auth_core::http::empty(StatusCode::NO_CONTENT);

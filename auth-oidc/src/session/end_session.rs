@@ -67,7 +67,8 @@ impl EndSession {
         let sign_in = &session.value.sign_in;
         if let Some(hint) = &hint {
             if hint.subject != sign_in.subject.as_str() {
-                let text = "the parameter 'id_token_hint' names somebody else than who is signed in";
+                let text =
+                    "the parameter 'id_token_hint' names somebody else than who is signed in";
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
             if hint.sid == Some(sign_in.sid) {
@@ -186,7 +187,8 @@ impl ResumeLogout {
         let mut batch = cx.batch().write(used);
         if let Some(session) = session {
             if session.value.sign_in.sid != question.sid {
-                let text = "another session is open in this browser than the one that was asked about";
+                let text =
+                    "another session is open in this browser than the one that was asked about";
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
             batch.push(end(&session)?);
@@ -220,7 +222,11 @@ impl Decision for ResumeLogout {
     type Refusal = AuthorizeRefusal;
 
     fn prefetch(&self) -> Asks {
-        self.session.as_ref().map(LoginSession::asks).unwrap_or_default().read(&Settled::at(&self.verifier.id))
+        self.session
+            .as_ref()
+            .map(LoginSession::asks)
+            .unwrap_or_default()
+            .read(&Settled::at(&self.verifier.id))
     }
 
     fn decide(

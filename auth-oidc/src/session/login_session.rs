@@ -46,7 +46,11 @@ impl LoginSession {
     }
 
     /// The handle in a browser's cookie, if there is one that we made.
-    pub(crate) fn handle(tenant: &Tenant, scope: CookieScope, headers: &HeaderMap) -> Option<Handle> {
+    pub(crate) fn handle(
+        tenant: &Tenant,
+        scope: CookieScope,
+        headers: &HeaderMap,
+    ) -> Option<Handle> {
         let value = cookie(headers, scope, Self::COOKIE)?;
         Handle::parse(&tenant.keys, Artefact::Session, tenant.id, &value)
     }
@@ -113,6 +117,8 @@ pub(crate) struct NewSession {
     pub(crate) lifetime: Duration,
     pub(crate) generation: u64,
     pub(crate) subject: Tag,
+    /// Of the session that goes on.
+    pub(crate) unknown: Unknown,
 }
 
 impl NewSession {
@@ -134,7 +140,7 @@ impl NewSession {
             expires_at: cx.now.saturating_add(self.lifetime),
             generation: self.generation,
             ended: false,
-            unknown: Unknown::default(),
+            unknown: self.unknown,
         };
         (cookie, session)
     }

@@ -114,8 +114,10 @@ impl AccessRequest<'_> {
         if let Some((_, grant, _)) = self.granted {
             claims.extend(without_reserved(&grant.extra.access_token));
         }
-        let expires_in = self.client.access_token_lifetime(self.config.tokens.access_token_lifetime);
-        let format = self.client.access_token_format.unwrap_or(self.config.tokens.access_token_format);
+        let expires_in =
+            self.client.access_token_lifetime(self.config.tokens.access_token_lifetime);
+        let format =
+            self.client.access_token_format.unwrap_or(self.config.tokens.access_token_format);
         match format {
             AccessTokenFormat::Opaque => Ok(self.opaque(audience, claims, expires_in, cx)),
             AccessTokenFormat::Jwt => self.jwt(audience, claims, expires_in, facts, cx),
@@ -168,11 +170,14 @@ impl AccessRequest<'_> {
         let issuer = cx.tenant.issuer.as_str();
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         put("iss", json!(issuer));
-        put("aud", match audience.as_slice() {
-            [] => json!(issuer),
-            [one] => json!(one),
-            many => json!(many),
-        });
+        put(
+            "aud",
+            match audience.as_slice() {
+                [] => json!(issuer),
+                [one] => json!(one),
+                many => json!(many),
+            },
+        );
         put("client_id", json!(client_id));
         put("iat", json!(cx.now.as_secs()));
         put("exp", json!(cx.now.saturating_add(expires_in).as_secs()));

@@ -12,8 +12,25 @@ use crate::provider::Config;
 /// Claims that belong to the protocol. No mapper and no hook sets them; `aud` of access tokens alone may
 /// be added to.
 const RESERVED: [&str; 19] = [
-    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "acr", "amr", "auth_time", "azp",
-    "at_hash", "c_hash", "sid", "scope", "client_id", "gid", "gen",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "acr",
+    "amr",
+    "auth_time",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "scope",
+    "client_id",
+    "gid",
+    "gen",
 ];
 
 /// The identity of a subject; `None` if it was deleted or must not get tokens.

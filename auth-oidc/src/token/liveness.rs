@@ -73,9 +73,8 @@ pub(crate) fn live_grant(
     let Some(grant) = facts.read(&Grant::at(id))? else { return Ok(None) };
     let value = &grant.value;
     let session_admits = value.is_offline() || session_is_open(lineage, facts, now)?;
-    let good = !value.revoked
-        && session_admits
-        && generations_admit(lineage, value.generations, facts)?;
+    let good =
+        !value.revoked && session_admits && generations_admit(lineage, value.generations, facts)?;
     Ok(good.then_some(grant))
 }
 

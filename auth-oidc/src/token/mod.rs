@@ -27,9 +27,9 @@ pub(crate) fn sign(
     facts: &Facts,
     cx: &Cx<'_>,
 ) -> Result<Secret, Need> {
-    let key = keys.active(algorithm, cx.now).ok_or_else(|| {
-        auth_core::decision::Unavailable::NoKey(KeyId::from(algorithm.name()))
-    })?;
+    let key = keys
+        .active(algorithm, cx.now)
+        .ok_or_else(|| auth_core::decision::Unavailable::NoKey(KeyId::from(algorithm.name())))?;
     let input = signing_input(key, typ, claims);
     let work = Work::Sign(Sign::new(key.kid.clone(), input));
     let Done::Signature(signature) = facts.done(&work)? else {

@@ -52,6 +52,9 @@ pub(crate) enum Standing {
 const SUCCESSOR: Purpose = Purpose::new("refresh successor");
 
 impl RefreshFamily {
+    /// How many used tokens are remembered.
+    const MAX_USED: usize = 16;
+
     pub(crate) fn at(grant: &GrantId) -> TypedKey<Self> {
         Self::key(&[grant.as_bytes()])
     }
@@ -93,14 +96,35 @@ impl RefreshFamily {
         if self.head == digest {
             return Standing::Head;
         }
-        let used = self.used.iter().find(|used| used.digest == digest);
-        let successor = used
-            .filter(|used| now < used.used_at.saturating_add(grace))
-            .and_then(|used| {
-                tenant.keys.open(SUCCESSOR, &[token.expose()], &used.successor).ok()
-            })
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        successor.map_or(Standing::Reused, |successor| Standing::Grace(successor.into()))
+        self.successor(tenant, token, &digest, grace, now).map_or(Standing::Reused, Standing::Grace)
+    }
+
+    /// The head, for whoever presents a token that was used a moment ago: from successor to successor, as
+    /// long as the windows are open, so that nobody is left with one that was used meanwhile.
+    fn successor(
+        &self,
+        tenant: &Tenant,
+        token: &Secret,
+        digest: &str,
+        grace: Duration,
+        now: Timestamp,
+    ) -> Option<Secret> {
+        let (mut token, mut digest) = (token.clone(), digest.to_owned());
+        for _ in 0..=self.used.len() {
+            let used = self.used.iter().find(|used| used.digest == digest)?;
+            if now >= used.used_at.saturating_add(grace) {
+                return None;
+            }
+            let opened = tenant.keys.open(SUCCESSOR, &[token.expose()], &used.successor).ok()?;
+            token = Secret::new(String::from_utf8(opened).ok()?);
+            let next = Artefact::RefreshToken;
+            digest =
+                Handle::parse(&tenant.keys, next, tenant.id, token.expose())?.digest.to_string();
+            if digest == self.head {
+                return Some(token);
+            }
+        }
+        None
     }
 
     /// Uses the head `token`: gives its successor and the family after that.
@@ -121,6 +145,8 @@ impl RefreshFamily {
         );
         let mut used = self.used.clone();
         used.retain(|used| cx.now < used.used_at.saturating_add(policy.grace));
+        // A client that refreshes without end keeps the newest only.
+        used.drain(..used.len().saturating_sub(Self::MAX_USED - 1));
         used.push(UsedToken {
             digest: handle.digest.to_string(),
             used_at: cx.now,

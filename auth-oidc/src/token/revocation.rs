@@ -59,11 +59,7 @@ impl Decision for Revoke {
         }
     }
 
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<(), Self::Refusal>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<(), Self::Refusal>, Need> {
         let write = match self {
             Self::Subject(tag) => {
                 let key = Shadow::at(tag);

@@ -262,11 +262,14 @@ blackbox! {
         let reply = token(&world, By::None("spa"), &CREDENTIALS_GRANT).await;
         assert_refused(&reply, 400, "unauthorized_client");
         // Absence is never equal to absence.
-        for id in ["spa", "svc", "web"] {
-            for by in [By::Basic(id, ""), By::Post(id, "")] {
-                assert_refused(&token(&world, by, &CREDENTIALS_GRANT).await, 401, "invalid_client");
-            }
+        for by in ["svc", "web"].into_iter().flat_map(|id| [By::Basic(id, ""), By::Post(id, "")]) {
+            assert_refused(&token(&world, by, &CREDENTIALS_GRANT).await, 401, "invalid_client");
         }
+        let reply = token(&world, By::Basic("spa", ""), &CREDENTIALS_GRANT).await;
+        assert_refused(&reply, 401, "invalid_client");
+        // An empty parameter is one that was left out (RFC 6749 §3.2): a public client, as it is.
+        let reply = token(&world, By::Post("spa", ""), &CREDENTIALS_GRANT).await;
+        assert_refused(&reply, 400, "unauthorized_client");
         let reply = token(&world, By::None("svc"), &CREDENTIALS_GRANT).await;
         assert_refused(&reply, 401, "invalid_client");
         assert_eq!(world.store.since(before).commits, 0);

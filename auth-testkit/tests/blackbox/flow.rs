@@ -101,7 +101,9 @@ impl End {
     pub fn callback(self) -> Callback {
         match self {
             Self::Callback(callback) => callback,
-            Self::Page(reply) => panic!("a page instead of a callback: {} {}", reply.status, reply.text()),
+            Self::Page(reply) => {
+                panic!("a page instead of a callback: {} {}", reply.status, reply.text())
+            }
         }
     }
 
@@ -180,8 +182,7 @@ pub async fn answer(world: &World, browser: &Browser, person: &Person<'_>, mut e
             reply
         } else if let Some(challenge) = page.hidden("consent_challenge") {
             let offered = page.values("grant_scope");
-            let mut form =
-                vec![("consent_challenge", challenge.as_str()), ("action", "accept")];
+            let mut form = vec![("consent_challenge", challenge.as_str()), ("action", "accept")];
             let all = || offered.iter().map(String::as_str).collect();
             let ticked = person.scopes.clone().unwrap_or_else(all);
             form.extend(ticked.iter().map(|scope| ("grant_scope", *scope)));

@@ -64,6 +64,28 @@ blackbox! {
         assert!(tokens.refresh.is_empty(), "offline_access was not granted");
     }
 
+    async fn the_built_in_pages_are_not_there_beside_own_ones(setup: Setup) {
+        let usual = World::start(setup).await;
+        let page = open(&usual, &Browser::new(), &request("web").url(&usual)).await.page();
+        assert!(page.url.path().starts_with("/oauth2/login"), "{}", page.url);
+
+        // Whoever has a password only must not get past a page that demands more.
+        let world = headless(setup).await;
+        let browser = Browser::new();
+        let url = request("web").url(&world);
+        let login = challenge(&world, &browser, &url, LOGIN, "login_challenge").await;
+        let form = [
+            ("login_challenge", login.as_str()),
+            ("identifier", "alice"),
+            ("password", crate::world::PASSWORD),
+            ("action", "login"),
+        ];
+        for path in ["/oauth2/login", "/oauth2/consent", "/oauth2/logout"] {
+            assert_eq!(browser.post(&world.url(path), &form).await.unwrap().status, 404);
+            assert_eq!(browser.get(&world.url(path)).await.unwrap().status, 404);
+        }
+    }
+
     async fn a_refusal_reaches_the_client(setup: Setup) {
         let world = headless(setup).await;
         let (browser, desk) = (Browser::new(), world.provider.desk());

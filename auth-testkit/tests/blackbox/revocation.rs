@@ -57,3 +57,116 @@ blackbox! {
         assert!(page.hidden("consent_challenge").is_some(), "the person is asked again");
     }
 }
+
+blackbox! {
+    async fn a_login_that_was_collected_cannot_bring_back_a_session_that_was_ended(setup: Setup) {
+        let world = World::start(setup).await;
+        for out_of_sessions in [false, true] {
+            let browser = Browser::new();
+            authorize(&world, &browser, &ALICE, &request("web")).await.callback();
+            // Alice proves who she is once more, in the session that she has; it leads to a question.
+            let again = request("web").set("prompt", "login consent");
+            let page = open(&world, &browser, &again.url(&world)).await.page();
+            let challenge = page.hidden("login_challenge").unwrap();
+            let form = [
+                ("login_challenge", challenge.as_str()),
+                ("identifier", "alice"),
+                ("password", crate::world::PASSWORD),
+                ("action", "login"),
+            ];
+            let reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+            let collect = reply.location().unwrap();
+            for _ in 0..2 {
+                let page = open(&world, &browser, collect.as_str()).await.page();
+                assert!(page.hidden("consent_challenge").is_some(), "a reload goes on");
+            }
+            // She leaves; somebody finds the address in the history of this browser.
+            if out_of_sessions {
+                world.provider.revoke_subject(&"u-alice".into()).await.unwrap();
+            } else {
+                let ask = world.url("/oauth2/sessions/logout");
+                let page = open(&world, &browser, &ask).await.page();
+                let challenge = page.hidden("logout_challenge").unwrap();
+                let form = [("logout_challenge", challenge.as_str()), ("action", "accept")];
+                let reply = browser.post(&world.url("/oauth2/logout"), &form).await.unwrap();
+                follow(&world, &browser, reply).await.page();
+            }
+            let page = open(&world, &browser, collect.as_str()).await.page();
+            assert!(page.hidden("consent_challenge").is_none(), "{}", page.text());
+            let silent = request("web").set("prompt", "none").url(&world);
+            let callback = open(&world, &browser, &silent).await.callback();
+            assert_redirected(&world, &callback, "login_required");
+        }
+    }
+
+    async fn what_a_person_takes_back_is_not_remembered(setup: Setup) {
+        let world = World::with(setup, |b| {
+            let mut web = crate::world::web();
+            web = web.optional_scope("email");
+            b.client(web)
+        })
+        .await;
+        let browser = Browser::new();
+        let remember = Person { remember_consent: true, ..ALICE };
+        let both = request("web").set("scope", "openid email");
+        authorize(&world, &browser, &remember, &both).await.callback().code();
+        open(&world, &browser, &both.url(&world)).await.callback().code();
+
+        // Asked for more, the person unticks what they had ticked before.
+        let without = Person { scopes: Some(vec!["openid", "orders:read"]), ..remember };
+        let more = request("web").set("scope", "openid email orders:read");
+        let code = authorize(&world, &browser, &without, &more).await.callback().code();
+        let tokens = Tokens::of(&redeem(&world, WEB, &code).await);
+        assert_eq!(tokens.answer["scope"], "openid orders:read");
+        let page = open(&world, &browser, &both.url(&world)).await.page();
+        assert!(page.hidden("consent_challenge").is_some(), "email was taken back");
+    }
+
+    async fn what_is_past_its_retention_is_swept(setup: Setup) {
+        let world = World::start(setup).await;
+        let tokens = tokens(&world).await;
+        world.provider.worker().run_once().await.unwrap();
+        let month = std::time::Duration::from_secs(86_400 * 32);
+        assert!(is_active(&world, &tokens.access).await);
+        let early = world.provider.sweeper().run_once().await.unwrap();
+        world.clock.advance(month);
+        let late = world.provider.sweeper().run_once().await.unwrap();
+        // Code, session, answers, tokens, family and counters are gone; clients and keys stay.
+        assert!(late > early && late >= 6, "{early}, then {late}");
+        assert_eq!(world.provider.sweeper().run_once().await.unwrap(), 0);
+        Tokens::of(&redeem(&world, WEB, &code(&world).await).await);
+    }
+
+    async fn a_late_racer_gets_the_token_that_is_the_last_now(setup: Setup) {
+        let world = World::start(setup).await;
+        let first = tokens(&world).await.refresh;
+        let second = Tokens::of(&refresh(&world, WEB, &first).await).refresh;
+        let third = Tokens::of(&refresh(&world, WEB, &second).await).refresh;
+        // A slow tab with the first one must not be left with the second, which was used.
+        let late = Tokens::of(&refresh(&world, WEB, &first).await).refresh;
+        assert_eq!(late, third);
+        world.clock.advance(std::time::Duration::from_secs(60));
+        Tokens::of(&refresh(&world, WEB, &late).await);
+    }
+
+    async fn a_token_for_another_api_is_refused_at_ours(setup: Setup) {
+        const PAYMENTS: &str = "https://payments.example";
+        const ORDERS: &str = "https://orders.example";
+        let world = World::with(setup, |b| {
+            let web = crate::world::web().audience(PAYMENTS).audience(ORDERS);
+            b.client(web).audience(ORDERS)
+        })
+        .await;
+        for (resource, good) in [(Some(ORDERS), true), (None, true), (Some(PAYMENTS), false)] {
+            let mut asked = request("web");
+            if let Some(resource) = resource {
+                asked = asked.set("resource", resource);
+            }
+            let code = authorize(&world, &Browser::new(), &ALICE, &asked).await.callback().code();
+            let access = Tokens::of(&redeem(&world, WEB, &code).await).access;
+            let bearer = auth_core::Secret::new(access);
+            let principal = world.provider.authority().bearer(&bearer).await;
+            assert_eq!(principal.is_ok(), good, "{resource:?}: {principal:?}");
+        }
+    }
+}

@@ -154,9 +154,9 @@ impl RelyingParty {
         let claims = id_token.claims(&verifier, nonce).map_err(failed("the id token"))?;
         let userinfo =
             self.userinfo(client, tokens.access_token().clone(), claims.subject().clone()).await?;
-        let scope = tokens.scopes().map(|scopes| {
-            scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
-        });
+        let scope = tokens
+            .scopes()
+            .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
         Ok(SignedIn {
             id_token: id_token.clone(),
             refresh_token: tokens.refresh_token().cloned(),

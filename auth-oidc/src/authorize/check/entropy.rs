@@ -7,18 +7,21 @@ use crate::refusal::ErrorCode;
 
 /// The fewest characters of a value that protects a client.
 const MIN: usize = 8;
-/// The most bytes of a value that is carried along.
-const MAX: usize = 1024;
+/// The most bytes that are carried along: some frameworks put all that they need into `state`.
+const MAX: [usize; 2] = [4096, 1024];
 
 pub(crate) fn entropy(form: &Form, to: &ValidatedRedirect) -> Result<(), RedirectError> {
-    for (name, code) in [("state", ErrorCode::InvalidState), ("nonce", ErrorCode::InvalidRequest)] {
+    let rules = [("state", ErrorCode::InvalidState), ("nonce", ErrorCode::InvalidRequest)];
+    for ((name, code), max) in rules.into_iter().zip(MAX) {
         let Some(value) = form.get(name) else { continue };
         if value.chars().count() < MIN {
-            let text = format!("the parameter '{name}' has insufficient entropy: at least {MIN} characters");
+            let text = format!(
+                "the parameter '{name}' has insufficient entropy: at least {MIN} characters"
+            );
             return Err(RedirectError::new(to, code, text));
         }
-        if value.len() > MAX {
-            let text = format!("the parameter '{name}' is longer than {MAX} bytes");
+        if value.len() > max {
+            let text = format!("the parameter '{name}' is longer than {max} bytes");
             return Err(RedirectError::new(to, ErrorCode::InvalidRequest, text));
         }
     }

@@ -9,7 +9,7 @@ pub(crate) fn prompt(form: &Form, to: &ValidatedRedirect) -> Result<Prompt, Redi
     let refuse = |text| Err(RedirectError::new(to, ErrorCode::InvalidRequest, text));
     let mut prompt = Prompt::default();
     let Some(values) = form.get("prompt") else { return Ok(prompt) };
-    for value in values.split(' ') {
+    for value in values.split(' ').filter(|value| !value.is_empty()) {
         match value {
             "none" => prompt.none = true,
             "login" => prompt.login = true,

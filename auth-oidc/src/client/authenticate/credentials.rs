@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use url::form_urlencoded;
 
+use crate::client::Client;
 use crate::refusal::{ErrorCode, Refusal};
 
 /// Who a client says it is, and by what it wants to prove it.
@@ -24,7 +25,7 @@ pub(crate) enum Credential {
     None,
     Basic(Secret),
     Post(Secret),
-    Assertion(String),
+    Assertion(Secret),
 }
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -32,6 +33,14 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 impl Presented {
     /// Reads the credentials of a request: exactly one method (RFC 6749 §2.3).
     pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refusal> {
+        let presented = Self::read_one(headers, form)?;
+        if presented.client_id.as_str().len() > Client::MAX_ID {
+            return Err(Refusal::invalid_request("client_id is longer than 255 bytes"));
+        }
+        Ok(presented)
+    }
+
+    fn read_one(headers: &HeaderMap, form: &Form) -> Result<Self, Refusal> {
         let basic = read_basic(headers)?;
         let form_id = form.get("client_id");
         let secret = form.get("client_secret");
@@ -61,9 +70,11 @@ impl Presented {
             }
             let issuer = unverified_issuer(assertion)?;
             if form_id.is_some_and(|form_id| form_id != issuer) {
-                return Err(Refusal::invalid_request("client_id differs from the assertion's issuer"));
+                return Err(Refusal::invalid_request(
+                    "client_id differs from the assertion's issuer",
+                ));
             }
-            let credential = Credential::Assertion(assertion.to_owned());
+            let credential = Credential::Assertion(Secret::new(assertion));
             return Ok(Self { client_id: issuer.into(), credential, basic: false });
         }
         let Some(id) = form_id else {
@@ -73,7 +84,6 @@ impl Presented {
         };
         let credential = match secret {
             Some(secret) => Credential::Post(Secret::new(secret)),
-            None if form.contains("client_secret") => Credential::Post(Secret::new("")),
             None => Credential::None,
         };
         Ok(Self { client_id: id.into(), credential, basic: false })
@@ -129,7 +139,10 @@ fn form_decode(text: &str) -> Option<String> {
 /// before it is verified.
 fn unverified_issuer(assertion: &str) -> Result<String, Refusal> {
     let refuse = |reason: &str| {
-        Refusal::new(ErrorCode::InvalidClient, format!("the client assertion is not accepted: {reason}"))
+        Refusal::new(
+            ErrorCode::InvalidClient,
+            format!("the client assertion is not accepted: {reason}"),
+        )
     };
     let jws = CompactJws::parse(assertion).map_err(|error| refuse(&error.to_string()))?;
     jws.unverified_text("iss").ok_or_else(|| refuse("it has no issuer"))

@@ -6,9 +6,9 @@ mod secret;
 
 use std::sync::Arc;
 
+use auth_core::ClientId;
 use auth_core::decision::{Asks, Cx, Facts};
 use auth_core::record::Found;
-use auth_core::ClientId;
 
 pub(crate) use credentials::{Credential, Presented};
 
@@ -64,8 +64,12 @@ pub(crate) fn authenticate(
             secret::verify(&record.value, secret, facts, cx)?
         }
         (Credential::Assertion(assertion), TokenEndpointAuthMethod::PrivateKeyJwt) => {
-            if let Err(reason) = private_key_jwt::verify(&record.value.client, assertion, facts, cx)? {
-                return Err(refuse(&format!("the client assertion is not accepted: {reason}")).into());
+            if let Err(reason) =
+                private_key_jwt::verify(&record.value.client, assertion.expose(), facts, cx)?
+            {
+                return Err(
+                    refuse(&format!("the client assertion is not accepted: {reason}")).into()
+                );
             }
             true
         }

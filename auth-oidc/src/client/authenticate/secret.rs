@@ -27,8 +27,7 @@ pub(crate) fn verify(
                 bool::from(digest.as_bytes().ct_eq(hash.as_bytes()))
             }
             SecretHash::Phc(hash) => {
-                let work =
-                    Work::VerifyPassword { hash: hash.clone(), password: presented.clone() };
+                let work = Work::VerifyPassword { hash: hash.clone(), password: presented.clone() };
                 matches!(facts.done(&work)?, Done::Verified(true))
             }
         };
