@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     rt::spawn(provider.clone().run_worker());
 
     let engine = provider.engine();
-    let demo = DemoApp::new(&issuer, provider.engine());
+    let demo = DemoApp::engine(&issuer, provider.engine());
     let server = HttpServer::new(move || {
         App::new()
             .configure(auth_actix::mount(engine.clone()))

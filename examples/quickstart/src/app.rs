@@ -32,7 +32,7 @@ enum Session {
 impl DemoApp {
     /// A demo at the root of `issuer`'s host, which signs people in at `provider`.
     #[must_use]
-    pub fn new(issuer: &str, provider: Arc<dyn Engine>) -> Arc<dyn Engine> {
+    pub fn engine(issuer: &str, provider: Arc<dyn Engine>) -> Arc<dyn Engine> {
         let routes = vec![
             Route::public(Method::GET, "/", "home"),
             Route::public(Method::GET, "/sign-in", "sign_in"),

@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let app = axum::Router::new()
         .merge(auth_axum::mount(provider.engine()))
-        .merge(auth_axum::mount(DemoApp::new(&issuer, provider.engine())));
+        .merge(auth_axum::mount(DemoApp::engine(&issuer, provider.engine())));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("{}", banner(&issuer));
     // With the peer's address, by which attempts are limited.
