@@ -117,11 +117,14 @@ fn remember_consent(
     let key = Consent::at(&subject, &client);
     let known = facts.read(&key)?;
     let mut scope = granted.clone();
+    let mut audience = question.request.audience.clone();
     let mut expires_at = remember_for.map(|s| cx.now.saturating_add(Duration::from_secs(s)));
     if let Some(known) = &known
         && known.value.expires_at.is_none_or(|until| cx.now < until)
     {
         // What was asked about now is as it was answered now; the rest stays, for no longer than before.
+        let other = known.value.audience.iter().filter(|resource| !audience.contains(resource));
+        audience = other.cloned().chain(audience.iter().cloned()).collect();
         let rest = known.value.scope.iter().filter(|s| !question.request.scope.contains(s));
         for before in rest {
             scope.insert(before);
@@ -132,6 +135,7 @@ fn remember_consent(
         subject: question.sign_in.subject.clone(),
         client_id: question.request.client_id.clone(),
         scope,
+        audience,
         expires_at,
         generation: known.as_ref().map_or(0, |known| known.value.generation),
         unknown: known.as_ref().map_or_else(Unknown::default, |k| k.value.unknown.clone()),

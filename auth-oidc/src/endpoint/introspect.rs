@@ -2,108 +2,67 @@
 
 use auth_core::Tenant;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
-use auth_core::http::{Form, Request, Response, json};
-use auth_core::seal::{Artefact, Handle};
+use auth_core::http::{Request, Response, json};
+use auth_core::seal::Handle;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::client::authenticate::{self, Presented};
+use crate::client::authenticate;
 use crate::client::{Client, ClientRecord};
-use crate::endpoint::answer::{body, refusal, unavailable};
-use crate::provider::{Policy, Provider};
+use crate::endpoint::back_channel::BackChannel;
+use crate::grant::ClientRequest;
+use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 use crate::token::liveness;
-use crate::token::presented::{LiveAccess, PresentedAccess};
+use crate::token::presented::{LiveAccess, PresentedToken};
 use crate::token::refresh::{RefreshFamily, Standing};
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let form = match body(&request) {
-        Ok(form) => form,
+    // Without credentials a caller learns nothing, not even what is wrong (RFC 7662 §2.1).
+    let malformed = |error| Refusal { error: ErrorCode::InvalidClient, basic: true, ..error };
+    let channel = match BackChannel::open(provider, &request, malformed).await {
+        Ok(channel) => channel,
         Err(response) => return response,
     };
-    // Without credentials a caller learns nothing, not even what is wrong (RFC 7662 §2.1).
-    let presented = match Presented::read(request.headers(), &form) {
-        Ok(presented) => presented,
-        Err(error) => {
-            return refusal(&Refusal { error: ErrorCode::InvalidClient, basic: true, ..error });
-        }
-    };
-    let source = provider.source(&request);
-    if let Err(error) = provider.admit(&presented, &source) {
-        return refusal(&error);
-    }
-    let policy = match provider.policy().await {
-        Ok(policy) => policy,
-        Err(cause) => return unavailable(&cause),
-    };
-    let introspect = Introspect::new(provider.tenant(), policy, presented.clone(), form);
-    match provider.driver().run(provider.tenant(), &introspect).await {
-        Err(cause) => unavailable(&cause),
-        Ok(Err(error)) => {
-            provider.count_failure(&presented, &source, &error);
-            refusal(&error)
-        }
-        Ok(Ok(claims)) => json(StatusCode::OK, &claims),
-    }
+    let introspect = Introspect::new(provider.tenant(), channel.request());
+    let decided = channel.decide(&introspect).await;
+    decided.map_or_else(|response| response, |claims| json(StatusCode::OK, &claims))
 }
 
 /// Says what a token is good for, in one round trip.
 #[derive(Debug)]
 struct Introspect {
-    policy: Policy,
-    presented: Presented,
-    form: Form,
-    token: Option<Token>,
+    request: ClientRequest,
+    token: Option<PresentedToken>,
     asks: Asks,
 }
 
-/// A token of ours, by its form.
-#[derive(Debug)]
-enum Token {
-    Access(PresentedAccess),
-    Refresh(Handle),
-}
-
 impl Introspect {
-    fn new(tenant: &Tenant, policy: Policy, presented: Presented, form: Form) -> Self {
-        let text = form.get("token").unwrap_or_default();
-        // The prefix tells what it is; token_type_hint cannot make it anything else (RFC 7662 §2.1).
-        let refresh = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, text);
-        let token = refresh
-            .map(Token::Refresh)
-            .or_else(|| PresentedAccess::parse(text, &policy.keys, tenant).map(Token::Access));
-        let asks = authenticate::asks(&presented);
-        let asks = match &token {
-            None => asks,
-            Some(Token::Access(access)) => asks.and(access.asks()),
-            Some(Token::Refresh(handle)) => {
-                let asks = asks.and(liveness::asks(&handle.lineage));
-                match &handle.lineage.grant {
-                    Some(grant) => asks.read(&RefreshFamily::at(grant)),
-                    None => asks,
-                }
-            }
-        };
-        Self { policy, presented, form, token, asks }
+    fn new(tenant: &Tenant, request: ClientRequest) -> Self {
+        let text = request.form.get("token").unwrap_or_default();
+        let token = PresentedToken::parse(text, &request.policy.keys, tenant);
+        let asks = authenticate::asks(&request.presented);
+        let asks = token.iter().fold(asks, |asks, token| asks.and(token.asks()));
+        Self { request, token, asks }
     }
 
     fn introspect(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Map<String, Value>, Stop<Refusal>> {
-        let caller = authenticate::authenticate(&self.presented, facts, cx)?;
+        let caller = authenticate::authenticate(&self.request.presented, facts, cx)?;
         let caller = caller.client();
         if caller.is_public() {
             let text = "a public client cannot introspect tokens";
             return Err(Refusal::new(ErrorCode::InvalidClient, text).into());
         }
-        if self.form.get("token").is_none() {
+        if self.request.form.get("token").is_none() {
             return Err(Refusal::invalid_request("the parameter 'token' is missing").into());
         }
         let live = match &self.token {
             None => None,
-            Some(Token::Access(access)) => {
+            Some(PresentedToken::Access(access)) => {
                 access.live(facts, cx.now)?.map(|live| (live, "access_token"))
             }
-            Some(Token::Refresh(handle)) => {
+            Some(PresentedToken::Refresh(handle)) => {
                 self.live_refresh(handle, facts, cx)?.map(|live| (live, "refresh_token"))
             }
         };
@@ -129,8 +88,8 @@ impl Introspect {
         let Some(grant) = liveness::live_grant(&handle.lineage, facts, cx.now)? else {
             return Ok(None);
         };
-        let token = auth_core::Secret::new(self.form.get("token").unwrap_or_default());
-        let grace = self.policy.config.refresh.grace;
+        let token = auth_core::Secret::new(self.request.form.get("token").unwrap_or_default());
+        let grace = self.request.policy.config.refresh.grace;
         let standing = family.value.standing(cx.tenant, &token, handle, grace, cx.now);
         if family.value.is_over(cx.now) || !matches!(standing, Standing::Head) {
             return Ok(None);

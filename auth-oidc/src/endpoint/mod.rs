@@ -2,6 +2,7 @@
 
 mod answer;
 mod authorize;
+mod back_channel;
 mod consent;
 mod discovery;
 mod end_session;

@@ -1,56 +1,39 @@
 //! The token endpoint (RFC 6749 §3.2).
 
-use std::sync::Arc;
+use std::convert::identity;
 
 use auth_core::http::{Request, Response, json};
 use http::StatusCode;
 
 use crate::client::GrantType;
-use crate::client::authenticate::Presented;
-use crate::endpoint::answer::{body, refusal, unavailable};
-use crate::grant::{ClientCredentials, RedeemCode, Refresh, TokenRequest};
+use crate::endpoint::answer::refusal;
+use crate::endpoint::back_channel::BackChannel;
+use crate::grant::{ClientCredentials, RedeemCode, Refresh};
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let form = match body(&request) {
-        Ok(form) => form,
+    let channel = match BackChannel::open(provider, &request, identity).await {
+        Ok(channel) => channel,
         Err(response) => return response,
     };
-    let presented = match Presented::read(request.headers(), &form) {
-        Ok(presented) => presented,
-        Err(error) => return refusal(&error),
-    };
-    let Some(grant_type) = form.get("grant_type") else {
+    let (tenant, request) = (provider.tenant(), channel.request());
+    let Some(grant_type) = request.form.get("grant_type") else {
         return refusal(&Refusal::invalid_request("the parameter 'grant_type' is missing"));
     };
-    let Some(grant_type) = GrantType::parse(grant_type) else {
-        let text = "the parameter 'grant_type' is not authorization_code, refresh_token or \
-                    client_credentials";
-        return refusal(&Refusal::new(ErrorCode::UnsupportedGrantType, text));
-    };
-    let source = provider.source(&request);
-    if let Err(error) = provider.admit(&presented, &source) {
-        return refusal(&error);
-    }
-    let policy = match provider.policy().await {
-        Ok(policy) => policy,
-        Err(cause) => return unavailable(&cause),
-    };
-    let tenant = provider.tenant();
-    let driver = provider.driver();
-    let request = TokenRequest { policy, presented: presented.clone(), form: Arc::new(form) };
-    let decided = match grant_type {
-        GrantType::AuthorizationCode => driver.run(tenant, &RedeemCode::new(tenant, request)).await,
-        GrantType::RefreshToken => driver.run(tenant, &Refresh::new(tenant, request)).await,
-        GrantType::ClientCredentials => driver.run(tenant, &ClientCredentials::new(request)).await,
-    };
-    match decided {
-        Err(cause) => unavailable(&cause),
-        Ok(Err(error)) => {
-            provider.count_failure(&presented, &source, &error);
-            refusal(&error)
+    let decided = match GrantType::parse(grant_type) {
+        Some(GrantType::AuthorizationCode) => {
+            channel.decide(&RedeemCode::new(tenant, request)).await
         }
-        Ok(Ok(response)) => json(StatusCode::OK, &response),
-    }
+        Some(GrantType::RefreshToken) => channel.decide(&Refresh::new(tenant, request)).await,
+        Some(GrantType::ClientCredentials) => {
+            channel.decide(&ClientCredentials::new(request)).await
+        }
+        None => {
+            let text = "the parameter 'grant_type' is not authorization_code, refresh_token or \
+                        client_credentials";
+            return refusal(&Refusal::new(ErrorCode::UnsupportedGrantType, text));
+        }
+    };
+    decided.map_or_else(|response| response, |tokens| json(StatusCode::OK, &tokens))
 }

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::client::authenticate::{self, AuthenticatedClient};
 use crate::client::{Client, GrantType, RedirectUri};
 use crate::grant::issue::TokenSet;
-use crate::grant::{TokenRequest, TokenResponse};
+use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 use crate::token::claims::active_identity;
@@ -26,13 +26,13 @@ use crate::token::refresh::RefreshFamily;
 /// Redeems an authorization code, once.
 #[derive(Debug)]
 pub(crate) struct RedeemCode {
-    request: TokenRequest,
+    request: ClientRequest,
     handle: Option<Handle>,
     asks: Asks,
 }
 
 impl RedeemCode {
-    pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
+    pub(crate) fn new(tenant: &Tenant, request: ClientRequest) -> Self {
         let code = request.form.get("code").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::AuthorizationCode, tenant.id, code);
         let mut asks = authenticate::asks(&request.presented);

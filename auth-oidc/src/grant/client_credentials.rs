@@ -6,7 +6,7 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use crate::authorize::check::resource::granted_audience;
 use crate::client::authenticate;
 use crate::client::{Client, GrantType};
-use crate::grant::{TokenRequest, TokenResponse};
+use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 use crate::token::access::AccessRequest;
@@ -15,12 +15,12 @@ use crate::token::grant::Generations;
 /// Gives a client a token of its own.
 #[derive(Debug)]
 pub(crate) struct ClientCredentials {
-    request: TokenRequest,
+    request: ClientRequest,
     asks: Asks,
 }
 
 impl ClientCredentials {
-    pub(crate) fn new(request: TokenRequest) -> Self {
+    pub(crate) fn new(request: ClientRequest) -> Self {
         let asks = authenticate::asks(&request.presented);
         Self { request, asks }
     }

@@ -22,15 +22,15 @@ use crate::client::authenticate::Presented;
 use crate::provider::Policy;
 use crate::refusal::{ErrorCode, Refusal};
 
-/// A request to the token endpoint, with what every grant needs.
+/// A request that a client makes itself, with what every decision on one needs.
 #[derive(Debug, Clone)]
-pub(crate) struct TokenRequest {
+pub(crate) struct ClientRequest {
     pub(crate) policy: Policy,
     pub(crate) presented: Presented,
     pub(crate) form: Arc<Form>,
 }
 
-impl TokenRequest {
+impl ClientRequest {
     fn required(&self, name: &str) -> Result<&str, Refusal> {
         let missing = || Refusal::invalid_request(format!("the parameter '{name}' is missing"));
         self.form.get(name).ok_or_else(missing)

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::client::GrantType;
 use crate::client::authenticate::{self, AuthenticatedClient};
 use crate::grant::issue::TokenSet;
-use crate::grant::{TokenRequest, TokenResponse};
+use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 use crate::token::claims::active_identity;
@@ -22,13 +22,13 @@ use crate::token::refresh::{RefreshFamily, Standing};
 /// Uses a refresh token.
 #[derive(Debug)]
 pub(crate) struct Refresh {
-    request: TokenRequest,
+    request: ClientRequest,
     handle: Option<Handle>,
     asks: Asks,
 }
 
 impl Refresh {
-    pub(crate) fn new(tenant: &Tenant, request: TokenRequest) -> Self {
+    pub(crate) fn new(tenant: &Tenant, request: ClientRequest) -> Self {
         let token = request.form.get("refresh_token").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, token);
         let mut asks = authenticate::asks(&request.presented);
@@ -124,7 +124,7 @@ impl Refresh {
 
 fn rotate(
     family: &Found<RefreshFamily>,
-    request: &TokenRequest,
+    request: &ClientRequest,
     token: &Secret,
     handle: &Handle,
     cx: &mut Cx<'_>,

@@ -2,26 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
 use auth_core::decision::{Driver, Ports, RecordCache};
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
-use auth_core::keys::{
-    InvalidSigningKey, KeyPolicy, KeysUnusable, LocalKeys, SigningAlgorithm, SigningKey,
-};
+use auth_core::keys::{InvalidSigningKey, KeyPolicy, LocalKeys, SigningAlgorithm, SigningKey};
 use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
-use auth_core::seal::{DataKeysUnusable, DeploymentSecrets, LoadDataKeys, WeakSecret};
+use auth_core::seal::{DeploymentSecrets, LoadDataKeys};
 use auth_core::{
-    Clock, Entropy, Hook, IdentityDirectory, InvalidIssuer, Issuer, MemoryRateLimiter, NoHook,
-    PageRenderer, PasswordHasher, RateLimiter, Secret, Store, SystemClock, SystemEntropy, Tenant,
-    TenantId,
+    Clock, Entropy, Hook, IdentityDirectory, Issuer, MemoryRateLimiter, NoHook, PageRenderer,
+    PasswordHasher, RateLimiter, Secret, Store, SystemClock, SystemEntropy, Tenant, TenantId,
 };
 use tracing::warn;
 
-use crate::client::{Client, ClientError};
+use crate::client::Client;
 use crate::endpoint::{self, path};
 use crate::provider::{
-    Config, Inner, PkcePolicy, Provider, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy,
+    BuildError, Config, Inner, PkcePolicy, Problem, Provider, RefreshPolicy, ScopeDefinition,
+    SessionPolicy, TokenPolicy,
 };
 
 /// Collects what a provider needs. Nothing is done before [`ProviderBuilder::build`].
@@ -248,6 +247,7 @@ impl ProviderBuilder {
         let secrets = self.check_secrets(&mut problems);
         let signing_keys = self.check_keys(&mut problems);
         self.check_clients(&mut problems);
+        self.check_lifetimes(&mut problems);
         if self.store.is_none() {
             problems.push(Problem::Missing("store", ".store(SqliteStore::open(\"auth.db\")?)"));
         }
@@ -365,7 +365,44 @@ impl ProviderBuilder {
                 })
                 .ok()
         };
-        self.pems.iter().filter_map(read).collect()
+        let keys: Vec<SigningKey> = self.pems.iter().filter_map(read).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let same = |other: &&SigningKey| {
+                other.kid() == key.kid() && other.algorithm() != key.algorithm()
+            };
+            if let Some(other) = keys[..at].iter().find(same) {
+                problems.push(Problem::SharedKey(other.algorithm(), key.algorithm()));
+            }
+        }
+        keys
+    }
+
+    /// Lifetimes that nobody can mean, or that would let a key go before what it signed.
+    fn check_lifetimes(&self, problems: &mut Vec<Problem>) {
+        let Config { tokens, refresh, sessions, .. } = &self.config;
+        let longest_signed = tokens.id_token_lifetime.max(tokens.access_token_lifetime);
+        let zero = Duration::ZERO;
+        let rules = [
+            (tokens.access_token_lifetime > zero, "access tokens live for no time at all"),
+            (tokens.id_token_lifetime > zero, "id tokens live for no time at all"),
+            (tokens.authorization_code_lifetime > zero, "codes live for no time at all"),
+            (refresh.idle_lifetime > zero, "refresh tokens live for no time at all"),
+            (refresh.absolute_lifetime > zero, "refresh families live for no time at all"),
+            (sessions.lifetime > zero, "login sessions live for no time at all"),
+            (sessions.challenge_lifetime > zero, "nobody has time to answer a challenge"),
+            (
+                self.keys.keep_after >= longest_signed,
+                "signing keys leave before the tokens that they signed: raise `keep_after` in \
+                 `.signing_keys(|keys| …)`",
+            ),
+            (
+                self.keys.reload_every <= self.keys.publish_before / 2,
+                "new signing keys would sign before every process knows them: `reload_every` is at \
+                 most half of `publish_before` in `.signing_keys(|keys| …)`",
+            ),
+        ];
+        let broken = rules.into_iter().filter(|(holds, _)| !holds);
+        problems.extend(broken.map(|(_, text)| Problem::Lifetime(text)));
     }
 
     fn check_clients(&self, problems: &mut Vec<Problem>) {
@@ -385,106 +422,5 @@ impl ProviderBuilder {
 impl fmt::Debug for ProviderBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ProviderBuilder({})", self.issuer)
-    }
-}
-
-/// A provider cannot be built. Every problem is listed, with what mends it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub struct BuildError {
-    /// The problems.
-    pub problems: Vec<Problem>,
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the provider cannot be built:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// What is missing or contradictory.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// A port without a default was not given.
-    #[error("no {0} is given: add `{1}`")]
-    Missing(&'static str, &'static str),
-    /// Not an issuer identifier.
-    #[error("the issuer `{issuer}` cannot be used: {reason}")]
-    Issuer {
-        /// What was given.
-        issuer: String,
-        /// Why not.
-        reason: InvalidIssuer,
-    },
-    /// http outside of development mode.
-    #[error(
-        "the issuer `{0}` is not https: use an https URL, or `.development()` for one on loopback"
-    )]
-    InsecureIssuer(String),
-    /// Development mode on another host.
-    #[error(
-        "development mode is for loopback, but the issuer is `{0}`: remove `.development()` and give \
-         `.secrets([…])`"
-    )]
-    DevelopmentIssuer(String),
-    /// The operator's secrets are no secrets.
-    #[error("`.secrets([…])`: {0}")]
-    Secret(WeakSecret),
-    /// An algorithm is used and no key kept for it.
-    #[error(
-        "{0} is to sign tokens, but no key is kept for it: add it to the algorithms in \
-         `.signing_keys(|keys| …)`"
-    )]
-    NoKeyFor(SigningAlgorithm),
-    /// A signing key cannot be read or made.
-    #[error(
-        "no key for {algorithm}: {reason}; or leave it out by \
-         `.signing_keys(|keys| keys.algorithms = vec![SigningAlgorithm::Es256])`"
-    )]
-    SigningKey {
-        /// For which algorithm.
-        algorithm: SigningAlgorithm,
-        /// Why not.
-        reason: InvalidSigningKey,
-    },
-    /// A client's metadata is not acceptable.
-    #[error(transparent)]
-    Client(ClientError),
-    /// A client may ask for a scope that nobody defined.
-    #[error(
-        "the client `{client}` has the scope `{scope}`, which is not known: add \
-         `.scope(ScopeDefinition::new(\"{scope}\", [\"claim\"]))`"
-    )]
-    UnknownScope {
-        /// The client.
-        client: String,
-        /// The scope.
-        scope: String,
-    },
-    /// The tenant's data keys cannot be had.
-    #[error("the data keys cannot be loaded: {0}")]
-    DataKeys(#[source] DataKeysUnusable),
-    /// The signing keys cannot be had.
-    #[error("the signing keys cannot be loaded: {0}")]
-    SigningKeys(#[source] KeysUnusable),
-}
-
-impl From<DataKeysUnusable> for BuildError {
-    fn from(error: DataKeysUnusable) -> Self {
-        Self { problems: vec![Problem::DataKeys(error)] }
-    }
-}
-
-impl From<KeysUnusable> for BuildError {
-    fn from(error: KeysUnusable) -> Self {
-        Self { problems: vec![Problem::SigningKeys(error)] }
-    }
-}
-
-impl From<ClientError> for BuildError {
-    fn from(error: ClientError) -> Self {
-        Self { problems: vec![Problem::Client(error)] }
     }
 }

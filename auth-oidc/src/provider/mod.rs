@@ -3,6 +3,7 @@
 mod authority;
 mod builder;
 mod config;
+mod problem;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
 use tracing::{Instrument, info, info_span};
 
-pub use builder::{BuildError, Problem, ProviderBuilder};
+pub use builder::ProviderBuilder;
 pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
+pub use problem::{BuildError, Problem};
 
 use crate::client::Clients;
 use crate::endpoint;

@@ -13,6 +13,9 @@ pub(crate) struct Consent {
     pub(crate) client_id: ClientId,
     /// What need not be asked again.
     pub(crate) scope: Scopes,
+    /// For which resources (RFC 8707).
+    #[serde(default)]
+    pub(crate) audience: Vec<String>,
     /// Until when; `None` for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<Timestamp>,
@@ -28,9 +31,11 @@ impl Consent {
         Self::key(&[subject.as_bytes(), client.as_bytes()])
     }
 
-    /// Whether all of `scope` was consented to and still is.
-    pub(crate) fn covers(&self, scope: &Scopes, now: Timestamp) -> bool {
-        scope.is_subset(&self.scope) && self.expires_at.is_none_or(|until| now < until)
+    /// Whether all of `scope` at all of `audience` was consented to and still is.
+    pub(crate) fn covers(&self, scope: &Scopes, audience: &[String], now: Timestamp) -> bool {
+        scope.is_subset(&self.scope)
+            && audience.iter().all(|resource| self.audience.contains(resource))
+            && self.expires_at.is_none_or(|until| now < until)
     }
 }
 

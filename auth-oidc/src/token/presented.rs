@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::token::access::{AccessToken, RevokedToken};
 use crate::token::grant::Generations;
 use crate::token::liveness;
+use crate::token::refresh::RefreshFamily;
 
 /// An access token that is ours by its form; whether it is good takes the store.
 #[derive(Debug, Clone)]
@@ -150,5 +151,37 @@ impl JwtAccess {
         };
         let [client, subject, consent] = generations;
         Some(Self { lineage, jti, token, generations: Generations { client, subject, consent } })
+    }
+}
+
+/// A token of ours of any kind. Its prefix tells which; `token_type_hint` cannot make it anything else
+/// (RFC 7009 §2.1, RFC 7662 §2.1).
+#[derive(Debug, Clone)]
+pub(crate) enum PresentedToken {
+    Access(PresentedAccess),
+    Refresh(Handle),
+}
+
+impl PresentedToken {
+    /// Takes a token apart; `None` if we did not make it.
+    pub(crate) fn parse(text: &str, keys: &PublishedKeys, tenant: &Tenant) -> Option<Self> {
+        let refresh = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, text);
+        refresh
+            .map(Self::Refresh)
+            .or_else(|| PresentedAccess::parse(text, keys, tenant).map(Self::Access))
+    }
+
+    /// The records that it stands or falls with: one round trip.
+    pub(crate) fn asks(&self) -> Asks {
+        match self {
+            Self::Access(access) => access.asks(),
+            Self::Refresh(handle) => {
+                let asks = liveness::asks(&handle.lineage);
+                match &handle.lineage.grant {
+                    Some(grant) => asks.read(&RefreshFamily::at(grant)),
+                    None => asks,
+                }
+            }
+        }
     }
 }

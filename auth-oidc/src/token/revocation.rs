@@ -83,6 +83,7 @@ impl Decision for Revoke {
                     subject: subject.clone(),
                     client_id: client_id.clone(),
                     scope: Scopes::default(),
+                    audience: Vec::new(),
                     expires_at: None,
                     generation: known.map_or(0, |known| known.generation) + 1,
                     unknown: known.map_or_else(Unknown::default, |known| known.unknown.clone()),

@@ -532,7 +532,9 @@ blackbox! {
         let world = World::with(setup, |builder| builder.client(web().audience(A))).await;
         let browser = settled_browser(&world, "web").await;
         let asked = request("web").set("resource", A);
-        let callback = open(&world, &browser, &asked.url(&world)).await.callback();
+        // A resource is a question of its own, once.
+        let remember = Person { remember_consent: true, ..ALICE };
+        let callback = authorize(&world, &browser, &remember, &asked).await.callback();
         let good = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
         assert_eq!(introspect(&world, &good.access).await["aud"], serde_json::json!([A]));
 

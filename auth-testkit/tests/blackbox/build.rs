@@ -143,6 +143,40 @@ async fn a_signing_key_must_fit_its_algorithm() {
 }
 
 #[tokio::test]
+async fn lifetimes_must_fit_together() {
+    let good = || complete(LOOPBACK).development();
+    assert_eq!(problems(good()).await, "");
+    let zero = Duration::ZERO;
+    for (builder, problem) in [
+        (good().tokens(|t| t.access_token_lifetime = zero), "access tokens live for no time"),
+        (good().refresh(|r| r.idle_lifetime = zero), "refresh tokens live for no time"),
+        (good().sessions(|s| s.challenge_lifetime = zero), "nobody has time to answer"),
+        (good().signing_keys(|k| k.keep_after = Duration::from_secs(60)), "raise `keep_after`"),
+        (good().signing_keys(|k| k.reload_every = k.publish_before), "`reload_every` is at most"),
+    ] {
+        let text = problems(builder).await;
+        assert!(text.contains(problem), "{text}");
+    }
+    // The longest of all lifetimes overflows nothing.
+    let eternal = good().refresh(|r| r.absolute_lifetime = Duration::MAX);
+    assert_eq!(problems(eternal).await, "");
+}
+
+#[tokio::test]
+async fn one_key_serves_one_algorithm() {
+    let pem = include_str!("../../fixtures/rsa-2048.pem");
+    let builder = complete(LOOPBACK).development().signing_keys(|keys| {
+        keys.algorithms =
+            vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::Ps256];
+    });
+    let builder = builder
+        .signing_key_pem(SigningAlgorithm::Rs256, pem)
+        .signing_key_pem(SigningAlgorithm::Ps256, pem);
+    let text = problems(builder).await;
+    assert!(text.contains("one PEM is given for RS256 and PS256"), "{text}");
+}
+
+#[tokio::test]
 async fn nothing_is_written_where_there_is_a_problem() {
     let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let bad = complete("https://id.example").shared_store(store.clone()).secrets(["short"]);

@@ -122,6 +122,23 @@ blackbox! {
         assert!(page.hidden("consent_challenge").is_some(), "email was taken back");
     }
 
+    async fn a_consent_is_for_the_resources_that_were_asked_for(setup: Setup) {
+        const ORDERS: &str = "https://orders.example";
+        let world =
+            World::with(setup, |b| b.client(crate::world::web().audience(ORDERS))).await;
+        let (browser, remember) = (Browser::new(), Person { remember_consent: true, ..ALICE });
+        authorize(&world, &browser, &remember, &request("web")).await.callback().code();
+        open(&world, &browser, &request("web").url(&world)).await.callback().code();
+        let orders = request("web").set("resource", ORDERS);
+        let page = open(&world, &browser, &orders.url(&world)).await;
+        let page = answer(&world, &browser, &remember, page).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &page.code()).await);
+        assert_eq!(introspect(&world, &tokens.access).await["aud"], serde_json::json!([ORDERS]));
+        for known in [&orders, &request("web")] {
+            open(&world, &browser, &known.url(&world)).await.callback().code();
+        }
+    }
+
     async fn what_is_past_its_retention_is_swept(setup: Setup) {
         let world = World::start(setup).await;
         let tokens = tokens(&world).await;
