@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use auth_core::Clock;
 use auth_core::decision::{Asks, Cx, Done, Facts, Outcome, Reservation, Unavailable, Work};
 use auth_core::store::{Batch, Class, Key};
-use auth_core::Clock;
 use auth_testkit::store::CommitFault;
 use bench::*;
 use tokio::sync::Barrier;
