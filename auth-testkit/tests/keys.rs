@@ -280,6 +280,7 @@ impl Deployment {
         let issuer = Issuer::parse("https://id.example").unwrap();
         let tenant = Tenant::new(TenantId::DEFAULT, issuer, Arc::new(data_keys(&clock).await));
         let mut policy = KeyPolicy::default();
+        policy.keep_after = DAY;
         policy.algorithms = vec![ES256];
         let store = Arc::new(FaultyStore::new(memory.clone()));
         Self { memory, store, clock, tenant, policy }
