@@ -4,10 +4,10 @@ use auth_core::Tenant;
 use auth_core::challenge::{Pending, Step};
 use auth_core::http::{Form, Request, Response, redirect};
 use auth_core::page::Remedy;
-use http::{HeaderMap, Method, StatusCode, request::Parts};
+use http::{Method, StatusCode, request::Parts};
 use url::form_urlencoded;
 
-use crate::authorize::{Answered, Authorize, AuthorizeRefusal, Next, PageError};
+use crate::authorize::{Answered, Authorize, Next, PageError};
 use crate::challenge::{Browser, ResumeConsent, ResumeLogin, Verifier};
 use crate::endpoint::answer::parameters;
 use crate::endpoint::path;
@@ -65,7 +65,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     match decided {
         Err(cause) => provider.unavailable_page(&cause, &headers),
-        Ok(Err(refusal)) => refused(provider, refusal, &headers),
+        Ok(Err(refusal)) => provider.authorize_refusal(refusal, &headers),
         Ok(Ok(answered)) => go_on(provider, answered, &parts).await,
     }
 }
@@ -74,10 +74,6 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
 fn as_get(tenant: &Tenant, form: &Form) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.iter()).finish();
     format!("{}?{query}", tenant.issuer.url(path::AUTHORIZATION))
-}
-
-fn refused(provider: &Provider, refusal: AuthorizeRefusal, headers: &HeaderMap) -> Response {
-    provider.authorize_refusal(refusal, headers)
 }
 
 fn bad_verifier() -> PageError {
