@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use auth_store::limits::{MAX_GET_KEYS, MAX_PAGE, MAX_SCANS};
+use auth_store::limits::{MAX_GET_KEYS, MAX_SCANS};
 use auth_store::{
     Batch, CommitError, Committed, Key, Page, Queue, Record, Scan, Store, StoreError, Sweep, Swept,
     TenantId, Timestamp,
@@ -81,7 +81,7 @@ impl Store for SqliteStore {
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {
-        if scans.len() > MAX_SCANS || scans.iter().any(|scan| scan.limit > MAX_PAGE) {
+        if scans.len() > MAX_SCANS || !scans.iter().all(Scan::is_permitted) {
             return Err(StoreError::TooLarge);
         }
         self.readers.at_one_moment(scans.len(), |connection| {

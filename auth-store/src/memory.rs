@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::batch::{Batch, NewRecord, When, Write};
 use crate::error::{CommitError, StoreError};
 use crate::key::Key;
-use crate::limits::{MAX_GET_KEYS, MAX_PAGE, MAX_SCANS};
+use crate::limits::{MAX_GET_KEYS, MAX_SCANS};
 use crate::record::{CommitId, IndexEntry, Queue, Record};
 use crate::scan::{Cursor, Direction, Page, Scan, ScanRange, Want};
 use crate::store::{Committed, Store, Sweep, Swept};
@@ -204,7 +204,7 @@ impl Store for MemoryStore {
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {
-        if scans.len() > MAX_SCANS || scans.iter().any(|s| !(1..=MAX_PAGE).contains(&s.limit)) {
+        if scans.len() > MAX_SCANS || !scans.iter().all(Scan::is_permitted) {
             return Err(StoreError::TooLarge);
         }
         let tenants = self.lock();

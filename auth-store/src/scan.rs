@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::key::{Key, KeyRange};
+use crate::limits::MAX_PAGE;
 use crate::record::Record;
 
 /// Asks for a page of a range. Scans are for lists and jobs; no decision depends on one.
@@ -35,6 +36,12 @@ impl Scan {
             skip: 0,
             want: Want::Records,
         }
+    }
+
+    /// Whether its limit is one that the contract permits.
+    #[must_use]
+    pub fn is_permitted(&self) -> bool {
+        (1..=MAX_PAGE).contains(&self.limit)
     }
 
     /// The same scan, from where a page ended.

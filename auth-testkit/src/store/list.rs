@@ -35,6 +35,7 @@ macro_rules! __store_contract_list {
             retention::callers_may_disagree_about_the_time,
             counters::a_counter_is_the_sum_of_what_was_added,
             counters::a_counter_stops_at_its_bound,
+            counters::a_record_that_is_no_counter_is_not_added_to,
             counters::a_counter_s_window_ends_when_it_ends,
             counters::a_counter_holds_64_bits,
             counters::a_counter_is_a_record,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use auth_store::limits::{DUE_SHARDS, MAX_GET_KEYS, MAX_PAGE, MAX_SCANS};
+use auth_store::limits::{DUE_SHARDS, MAX_GET_KEYS, MAX_SCANS};
 use auth_store::{
     Cursor, Direction, Key, Page, Queue, Record, Scan, ScanRange, Store, StoreError, TenantId,
     Timestamp, Want,
@@ -68,7 +68,7 @@ impl BrokenStore {
         tenant: TenantId,
         scans: &[Scan],
     ) -> Result<Vec<Page>, StoreError> {
-        if scans.len() > MAX_SCANS || scans.iter().any(|scan| scan.limit > MAX_PAGE) {
+        if scans.len() > MAX_SCANS || !scans.iter().all(Scan::is_permitted) {
             return match self.flaw {
                 Some(Flaw::ReadsWithoutLimits) => Ok(vec![Page::default(); scans.len()]),
                 _ => Err(StoreError::TooLarge),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use auth_store::When::{Absent, Any};
-use auth_store::{Class, Key, Store};
+use auth_store::{Class, CommitError, Key, Store};
 
-use crate::store::caller::{Caller, after};
+use crate::store::caller::{Caller, after, new_id};
 use crate::store::draft::{add, key, keys, record};
 use crate::store::violation::{Finding, ensure};
 
@@ -25,6 +25,21 @@ pub async fn a_counter_is_the_sum_of_what_was_added(store: Arc<dyn Store>) -> Re
         ensure!(&*value == sum, "the value of a counter is {value:?} instead of {sum}");
     }
     Ok(())
+}
+
+/// Adding to a record that is no counter refuses the batch: to begin at 0 would let everybody in again.
+pub async fn a_record_that_is_no_counter_is_not_added_to(
+    store: Arc<dyn Store>,
+) -> Result<(), Finding> {
+    let caller = Caller::new(&store);
+    let [other, beside] = keys(["other", "beside"])?;
+    caller.apply([record(&other).put(Any)]).await?;
+    let before = caller.present(&other).await?;
+    let writes = [add(&other, 1, Some(3), after(1000)), record(&beside).put(Any)];
+    let outcome = caller.outcome(new_id(), writes).await?;
+    ensure!(matches!(outcome, Err(CommitError::Unavailable(_))), "it gave {outcome:?}");
+    ensure!(caller.present(&other).await? == before, "the record changed");
+    caller.missing(&beside).await
 }
 
 /// `below` is the highest sum that is permitted; one more is refused and names the counter.
