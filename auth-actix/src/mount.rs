@@ -1,13 +1,12 @@
 //! [`mount`] and [`mount_admin`]: an engine as a configuration of an application.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use auth_core::http::{Engine, Listener, dispatch, text};
+use auth_core::http::{Engine, Listener, dispatch, paths, text};
 use http::StatusCode;
 
 use crate::convert;
@@ -28,16 +27,11 @@ pub fn mount_admin(engine: Arc<dyn Engine>) -> impl FnOnce(&mut ServiceConfig) {
 
 fn configure(engine: Arc<dyn Engine>, listener: Listener) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let mut limits = BTreeMap::new();
-        for route in engine.routes().iter().filter(|route| route.listener == listener) {
-            let limit = limits.entry(literal(&route.path)).or_insert(0);
-            *limit = route.body_limit.max(*limit);
-        }
-        for (path, limit) in limits {
+        for (path, limit) in paths(&*engine, listener) {
             let engine = Arc::clone(&engine);
             let answer =
                 move |request, body| answer(Arc::clone(&engine), listener, limit, request, body);
-            config.service(web::resource(path).to(answer));
+            config.service(web::resource(literal(path)).to(answer));
         }
     }
 }

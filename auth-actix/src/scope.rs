@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use auth_core::{Carrier, Denied};
 
 use crate::authority::authority;
 use crate::convert::headers;
@@ -30,9 +29,6 @@ impl RequireScope {
 impl Gate for RequireScope {
     async fn admit(&self, request: &HttpRequest) -> Result<(), Rejection> {
         let principal = authority(request)?.principal(&headers(request.headers())).await?;
-        if principal.carrier == Carrier::BearerToken && principal.scopes.contains(&self.0) {
-            return Ok(());
-        }
-        Err(Denied::InsufficientScope(self.0.to_string()).into())
+        Ok(principal.require_scope(&self.0)?)
     }
 }

@@ -1,10 +1,9 @@
 //! [`mount`] and [`mount_admin`]: an engine as a router.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth_core::http::{Engine, Listener, Peer, dispatch, text};
+use auth_core::http::{Engine, Listener, Peer, dispatch, paths, text};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -40,17 +39,15 @@ fn router<S>(engine: Arc<dyn Engine>, listener: Listener) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let mut limits = BTreeMap::new();
-    for route in engine.routes().iter().filter(|route| route.listener == listener) {
-        let limit = limits.entry(literal(&route.path)).or_insert(0);
-        *limit = route.body_limit.max(*limit);
-    }
     // The checks refuse segments such as `:id`, which meant something in axum 0.7; here they are literal.
-    limits.into_iter().fold(Router::new().without_v07_checks(), |router, (path, limit)| {
-        let engine = Arc::clone(&engine);
-        let answer = move |request| answer(Arc::clone(&engine), listener, limit, request);
-        router.route(&path, any(answer))
-    })
+    paths(&*engine, listener).into_iter().fold(
+        Router::new().without_v07_checks(),
+        |router, (path, limit)| {
+            let engine = Arc::clone(&engine);
+            let answer = move |request| answer(Arc::clone(&engine), listener, limit, request);
+            router.route(&literal(path), any(answer))
+        },
+    )
 }
 
 /// The pattern that matches exactly this path.

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use auth_core::{Carrier, Denied};
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Response};
@@ -93,8 +92,5 @@ where
 
 async fn check(scope: &str, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Rejection> {
     let principal = authority(extensions)?.principal(headers).await?;
-    if principal.carrier == Carrier::BearerToken && principal.scopes.contains(scope) {
-        return Ok(());
-    }
-    Err(Denied::InsufficientScope(scope.to_owned()).into())
+    Ok(principal.require_scope(scope)?)
 }

@@ -52,6 +52,18 @@ impl Principal {
             carrier,
         }
     }
+
+    /// Whether it may do what takes `scope`. A scope limits what a client may do for a person; a session
+    /// is the person and has none.
+    ///
+    /// # Errors
+    /// [`Denied::InsufficientScope`] unless it is known by a bearer token that has the scope.
+    pub fn require_scope(&self, scope: &str) -> Result<(), Denied> {
+        match self.carrier == Carrier::BearerToken && self.scopes.contains(scope) {
+            true => Ok(()),
+            false => Err(Denied::InsufficientScope(scope.to_owned())),
+        }
+    }
 }
 
 /// A live login session at the provider.

@@ -1,5 +1,6 @@
 //! [`Engine`]: a table of routes and a way to answer them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -71,6 +72,18 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
         let _ = (path, request);
         None
     }
+}
+
+/// The paths that an engine has on a listener, each with the longest body of its routes, in bytes: what an
+/// adapter registers.
+#[must_use]
+pub fn paths(engine: &dyn Engine, listener: Listener) -> BTreeMap<&str, usize> {
+    let mut paths = BTreeMap::new();
+    for route in engine.routes().iter().filter(|route| route.listener == listener) {
+        let limit = paths.entry(route.path.as_str()).or_insert(0);
+        *limit = route.body_limit.max(*limit);
+    }
+    paths
 }
 
 /// Answers a request by the engine's table: 404 for an unknown path, 405 with `Allow` for another method

@@ -13,7 +13,7 @@ mod respond;
 
 pub use cookie::{CookieScope, CookieSpec, cookie};
 pub use cors::CorsPolicy;
-pub use engine::{Engine, Listener, Request, Response, Route, dispatch};
+pub use engine::{Engine, Listener, Request, Response, Route, dispatch, paths};
 pub use form::{Form, FormError};
 pub use locale::preferred_locales;
 pub use proxy::{InvalidNetwork, Peer, TrustedProxies};
