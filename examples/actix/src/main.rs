@@ -5,10 +5,10 @@ use auth_core::{Identity, MemoryDirectory, PasswordHasher, Secret};
 use auth_oidc::{Provider, client::Client};
 use auth_sqlite::SqliteStore;
 use auth_ui::DefaultPages;
-use quickstart::{DEMO_SECRET, DemoApp, banner, port};
+use quickstart::{DEMO_SECRET, DemoApp, Failed, banner, port, port_taken};
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failed> {
     quickstart::log_to_stderr();
     let port = port()?;
     let issuer = format!("http://127.0.0.1:{port}");
@@ -44,7 +44,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .configure(auth_actix::mount(engine.clone()))
             .configure(auth_actix::mount(demo.clone()))
     })
-    .bind(("127.0.0.1", port))?;
+    .bind(("127.0.0.1", port))
+    .map_err(port_taken(port))?;
     println!("{}", banner(&issuer));
     server.run().await?;
     Ok(())

@@ -9,6 +9,9 @@
 //!           ─▶ /sign-out  to the provider's end of session
 //! ```
 
+use std::error::Error;
+use std::{fmt, io};
+
 mod app;
 mod in_process;
 mod relying_party;
@@ -27,6 +30,32 @@ pub fn port() -> Result<u16, String> {
         Err(_) => Ok(4444),
         Ok(text) => text.parse().map_err(|_| format!("PORT is `{text}`, which is not a port")),
     }
+}
+
+/// Why the program ended, told with all of its causes: what `main` returns is shown by `Debug`.
+pub struct Failed(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, "\n  because: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// What to tell whoever started the program when its port is taken.
+pub fn port_taken(port: u16) -> impl Fn(io::Error) -> String {
+    move |error| format!("port {port} cannot be listened on ({error}): set PORT to another one")
 }
 
 /// What to tell whoever started the program.

@@ -4,10 +4,10 @@ use auth_core::{Identity, MemoryDirectory, PasswordHasher, Secret};
 use auth_oidc::{Provider, client::Client};
 use auth_sqlite::SqliteStore;
 use auth_ui::DefaultPages;
-use quickstart::{DEMO_SECRET, DemoApp, banner, port};
+use quickstart::{DEMO_SECRET, DemoApp, Failed, banner, port, port_taken};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failed> {
     quickstart::log_to_stderr();
     let port = port()?;
     let issuer = format!("http://127.0.0.1:{port}");
@@ -41,7 +41,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = axum::Router::new()
         .merge(auth_axum::mount(provider.engine()))
         .merge(auth_axum::mount(DemoApp::engine(&issuer, provider.engine())));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await;
+    let listener = listener.map_err(port_taken(port))?;
     println!("{}", banner(&issuer));
     // With the peer's address, by which attempts are limited.
     let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
