@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::keys::SigningAlgorithm;
 use auth_core::{ClientId, Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::client::ClaimMapper;
 
@@ -41,6 +41,7 @@ pub struct Client {
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
     /// Which grants it may use.
+    #[serde(deserialize_with = "known_grant_types")]
     pub grant_types: Vec<GrantType>,
     /// Which scopes it may ask for.
     #[serde(default)]
@@ -159,6 +160,13 @@ impl GrantType {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|grant| grant.as_str() == name)
     }
+}
+
+/// Reads grant types, and leaves out those of a later version: what this one does not know it does not
+/// permit, and the client goes on working with the rest.
+fn known_grant_types<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<GrantType>, D::Error> {
+    let names = Vec::<String>::deserialize(names)?;
+    Ok(names.iter().filter_map(|name| GrantType::parse(name)).collect())
 }
 
 /// The form of an access token.
@@ -352,5 +360,20 @@ impl Client {
     #[must_use]
     pub fn access_token_lifetime(&self, default: Duration) -> Duration {
         self.access_token_lifespan.map_or(default, Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grant_types_of_a_later_version_are_not_permitted_and_harm_nobody() {
+        let client = Client::public("app").redirect_uri("https://app.example/cb");
+        let mut json = serde_json::to_value(&client).unwrap();
+        assert_eq!(serde_json::from_value::<Client>(json.clone()).unwrap(), client);
+        let names = json["grant_types"].as_array_mut().unwrap();
+        names.push("urn:example:later".into());
+        assert_eq!(serde_json::from_value::<Client>(json).unwrap(), client);
     }
 }
