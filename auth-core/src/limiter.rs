@@ -93,6 +93,7 @@ impl MemoryRateLimiter {
 impl Default for MemoryRateLimiter {
     /// 20 failures at once, and 10 a minute lasting.
     fn default() -> Self {
+        // Unwrapped by the compiler: neither is zero.
         const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
         const PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
         Self::new(BURST, PER_MINUTE)
