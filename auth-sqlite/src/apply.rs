@@ -192,7 +192,7 @@ impl Table<'_> {
             .query_map(params![self.tenant, key.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         let is = |entry: &IndexEntry, (name, bytes): &(String, Vec<u8>)| {
-            entry.name == name && *entry.bytes == **bytes
+            entry.name == name.as_str() && *entry.bytes == **bytes
         };
         for old in stored.iter().filter(|old| !new.iter().any(|entry| is(entry, old))) {
             self.connection
@@ -212,7 +212,7 @@ impl Table<'_> {
             .prepare_cached(
                 "INSERT OR IGNORE INTO entry (tenant, name, bytes, key) VALUES (?1, ?2, ?3, ?4)",
             )?
-            .execute(params![self.tenant, entry.name, &*entry.bytes, key.as_bytes()])?;
+            .execute(params![self.tenant, &*entry.name, &*entry.bytes, key.as_bytes()])?;
         Ok(())
     }
 }

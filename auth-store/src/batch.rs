@@ -1,5 +1,6 @@
 //! [`Batch`]: one atomic change with its preconditions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -247,7 +248,7 @@ impl<C: ClassMarker> BatchBuilder<C> {
             _ => &[],
         });
         if let Some(entry) = entries.into_iter().find(|entry| entry.bytes.len() > MAX_INDEX_LEN) {
-            return Err(InvalidBatch::IndexTooLong(entry.name));
+            return Err(InvalidBatch::IndexTooLong(entry.name.clone()));
         }
         let due = self.writes.iter().filter_map(|write| match write {
             Write::Put { record, .. } => record.due,
@@ -288,7 +289,7 @@ pub enum InvalidBatch {
     #[error(
         "an entry of the index `{0}` is longer than {MAX_INDEX_LEN} bytes: index a prefix or digest"
     )]
-    IndexTooLong(&'static str),
+    IndexTooLong(Cow<'static, str>),
     /// Deletes and checks alone leave nothing by which an unknown outcome could be resolved.
     #[error(
         "a batch that writes no record cannot be resolved when its outcome is unknown: put one"

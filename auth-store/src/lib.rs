@@ -45,6 +45,7 @@
 //! # }
 //! ```
 
+mod archive;
 mod batch;
 mod class;
 mod error;
@@ -57,6 +58,7 @@ mod store;
 mod tenant;
 mod timestamp;
 
+pub use archive::{Archive, Archived, Place, Restored};
 pub use batch::{Batch, BatchBuilder, InvalidBatch, NewRecord, When, Write};
 pub use class::{Class, ClassMarker, Main, Side};
 pub use error::{CommitError, Source, StoreError};

@@ -16,3 +16,6 @@ pub const MAX_BATCH_WRITES: usize = 256;
 pub const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// The number of shards that records with a due time are spread over.
 pub const DUE_SHARDS: u16 = 256;
+/// The most records of one [`Archive::archived`](crate::Archive::archived) or
+/// [`Archive::restore`](crate::Archive::restore).
+pub const MAX_ARCHIVED: u16 = 1000;

@@ -1,5 +1,6 @@
 //! [`MemoryStore`]: the contract in its shortest form.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Bound, Range};
@@ -7,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::archive::{Archive, Archived, Place, Restored, is_permitted};
 use crate::batch::{Batch, NewRecord, When, Write};
 use crate::error::{CommitError, StoreError};
 use crate::key::Key;
@@ -47,7 +49,7 @@ impl fmt::Debug for MemoryStore {
 #[derive(Default)]
 struct Shelf {
     records: BTreeMap<Key, (Record, Vec<IndexEntry>)>,
-    index: BTreeSet<(&'static str, Box<[u8]>, Key)>,
+    index: BTreeSet<(Cow<'static, str>, Box<[u8]>, Key)>,
 }
 
 impl Shelf {
@@ -75,7 +77,7 @@ impl Shelf {
     fn put(&mut self, new: &NewRecord, version: CommitId) {
         self.remove(&new.key);
         for entry in &new.index {
-            self.index.insert((entry.name, entry.bytes.clone(), new.key.clone()));
+            self.index.insert((entry.name.clone(), entry.bytes.clone(), new.key.clone()));
         }
         let record = Record {
             key: new.key.clone(),
@@ -159,7 +161,10 @@ impl Shelf {
                 .collect(),
             ScanRange::Index { name, start, end } => self
                 .index
-                .range((Bound::Included((*name, start.clone(), Key::smallest())), Bound::Unbounded))
+                .range((
+                    Bound::Included((Cow::Borrowed(*name), start.clone(), Key::smallest())),
+                    Bound::Unbounded,
+                ))
                 .take_while(|(n, bytes, _)| n == name && bytes < end)
                 .map(|(_, bytes, key)| Cursor { bytes: bytes.clone(), key: key.clone() })
                 .collect(),
@@ -262,5 +267,57 @@ impl Store for MemoryStore {
         due.sort_by_key(|(at, ..)| *at);
         due.truncate(limit as usize);
         Ok(due.into_iter().map(|(_, tenant, record)| (tenant, record)).collect())
+    }
+}
+
+#[async_trait]
+impl Archive for MemoryStore {
+    async fn archived(
+        &self,
+        after: Option<&Place>,
+        limit: u16,
+    ) -> Result<Vec<Archived>, StoreError> {
+        if !is_permitted(limit.into()) {
+            return Err(StoreError::TooLarge);
+        }
+        let beyond = |tenant: TenantId, key: &Key| {
+            after.is_none_or(|after| (tenant, key) > (after.tenant, &after.key))
+        };
+        let tenants = self.lock();
+        let all = tenants
+            .iter()
+            .flat_map(|(tenant, shelf)| shelf.records.iter().map(move |held| (*tenant, held)));
+        let page = all.filter(|(tenant, (key, _))| beyond(*tenant, key)).take(limit.into());
+        let archived = page.map(|(tenant, (_, (record, index)))| Archived {
+            tenant,
+            record: record.clone(),
+            index: index.clone(),
+        });
+        Ok(archived.collect())
+    }
+
+    async fn restore(&self, records: &[Archived]) -> Result<Restored, StoreError> {
+        if !is_permitted(records.len()) {
+            return Err(StoreError::TooLarge);
+        }
+        let mut restored = Restored::default();
+        let mut tenants = self.lock();
+        for Archived { tenant, record, index } in records {
+            let shelf = tenants.entry(*tenant).or_default();
+            if shelf.records.contains_key(&record.key) {
+                restored.kept += 1;
+                continue;
+            }
+            let new = NewRecord {
+                key: record.key.clone(),
+                value: record.value.clone(),
+                index: index.clone(),
+                keep_until: record.keep_until,
+                due: record.due,
+            };
+            shelf.put(&new, record.version);
+            restored.written += 1;
+        }
+        Ok(restored)
     }
 }

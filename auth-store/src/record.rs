@@ -1,5 +1,6 @@
 //! [`Record`]: what a store keeps under a key.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -84,8 +85,8 @@ impl fmt::Debug for CommitId {
 /// ones and the ones of the state it replaces, which the caller derives from the old value.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexEntry {
-    /// Which index, such as `session_by_subject`.
-    pub name: &'static str,
+    /// Which index, such as `session_by_subject`: borrowed in an engine, owned when read from an archive.
+    pub name: Cow<'static, str>,
     /// The indexed value, encoded like a key so that its order is kept.
     pub bytes: Box<[u8]>,
 }
@@ -93,8 +94,8 @@ pub struct IndexEntry {
 impl IndexEntry {
     /// An entry of the index `name` for a value of bytes that sort as the value does.
     #[must_use]
-    pub fn new(name: &'static str, bytes: impl Into<Box<[u8]>>) -> Self {
-        Self { name, bytes: bytes.into() }
+    pub fn new(name: impl Into<Cow<'static, str>>, bytes: impl Into<Box<[u8]>>) -> Self {
+        Self { name: name.into(), bytes: bytes.into() }
     }
 }
 
