@@ -1,0 +1,294 @@
+//! What can go wrong, and how the server's answers are told to the caller.
+
+use std::error::Error as StdError;
+
+use auth_store::{Batch, CommitError, Source, StoreError};
+use tokio_postgres::error::{Severity, SqlState};
+
+/// A database cannot be used. Nothing was changed in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The URL cannot be read. What it says is not shown, because a password may be in it.
+    #[error(
+        "the URL of the database cannot be read: write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    InvalidUrl(#[source] Source),
+    /// The schema's name would have to be quoted everywhere.
+    #[error(
+        "`{0}` cannot be the name of the schema: 1 to 63 of a-z, 0-9 and _, not beginning with a digit"
+    )]
+    InvalidSchema(String),
+    /// The password would travel in clear.
+    #[error(
+        "the connection to {host} is not encrypted: leave `sslmode` out of the URL, or say \
+         `insecure_plaintext()` if the network itself is trusted"
+    )]
+    Plaintext {
+        /// The server.
+        host: String,
+    },
+    /// The certificates that the server is to be checked against cannot be read.
+    #[error(
+        "{file} is not a file of certificates in PEM: give the certificate of the authority that signed the server's"
+    )]
+    Certificates {
+        /// The file, or what stands for it.
+        file: String,
+        /// Why.
+        source: Source,
+    },
+    /// The server's certificate is not accepted, or it speaks no TLS.
+    #[error(
+        "no encrypted connection to {host}: switch `ssl` on at the server, and give its authority by \
+         `root_certificates` if it is a private one"
+    )]
+    Tls {
+        /// The server.
+        host: String,
+        /// What was wrong.
+        source: Source,
+    },
+    /// Nobody answers.
+    #[error("no PostgreSQL answers at {host}: start it, or correct host and port of the URL")]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// What the system says.
+        source: Source,
+    },
+    /// The server does not let this role in.
+    #[error(
+        "{host} refuses the role `{role}`: correct user and password of the URL, or pg_hba.conf"
+    )]
+    Refused {
+        /// The server.
+        host: String,
+        /// The role.
+        role: String,
+        /// What the server says.
+        source: Source,
+    },
+    /// There is no such database.
+    #[error("there is no database `{database}` at {host}: create it with `createdb {database}`")]
+    DatabaseMissing {
+        /// The server.
+        host: String,
+        /// The database.
+        database: String,
+    },
+    /// The server has no connection left.
+    #[error(
+        "{host} takes no more connections: raise `max_connections`, or ask for fewer by `connections`"
+    )]
+    TooManyConnections {
+        /// The server.
+        host: String,
+    },
+    /// The server is too old.
+    #[error("{host} is PostgreSQL {found}: 14 or newer is needed")]
+    OldServer {
+        /// The server.
+        host: String,
+        /// Its version.
+        found: String,
+    },
+    /// A setting of the server would break the contract.
+    #[error("`{setting}` is `{found}` at {host}: {remedy}")]
+    Setting {
+        /// The server.
+        host: String,
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The server is a standby, or the role may only read.
+    #[error("{host} only reads: give the URL of the primary")]
+    ReadOnly {
+        /// The server.
+        host: String,
+    },
+    /// The tables are not there, and were not to be made.
+    #[error(
+        "the schema `{schema}` has no tables of version {wanted}, it has {found}: run the program once \
+         with a role that may make them, or the script of `PostgresOptions::migration`"
+    )]
+    NotMigrated {
+        /// The schema.
+        schema: String,
+        /// The version of its tables, or `none`.
+        found: String,
+        /// The version that this crate needs.
+        wanted: i32,
+    },
+    /// The role may not make the tables.
+    #[error(
+        "the role `{role}` may not make tables in the schema `{schema}`: GRANT CREATE ON DATABASE … TO \
+         {role}, or make them with another role by the script of `PostgresOptions::migration`"
+    )]
+    MayNotMigrate {
+        /// The role.
+        role: String,
+        /// The schema.
+        schema: String,
+        /// What the server says.
+        source: Source,
+    },
+    /// The tables belong to a newer version of this crate that this one cannot share them with.
+    #[error(
+        "the schema `{schema}` was written by a newer version (tables {found}, this version knows \
+         {known}): run that version, or restore a backup from before the upgrade"
+    )]
+    NewerVersion {
+        /// The schema.
+        schema: String,
+        /// The version of its tables.
+        found: i32,
+        /// The newest version that is known here.
+        known: i32,
+    },
+    /// The schema belongs to another program.
+    #[error(
+        "the schema `{schema}` holds tables of another program: give the name of another schema"
+    )]
+    Foreign {
+        /// The schema.
+        schema: String,
+    },
+    /// The server failed in another way.
+    #[error("the database at {host} cannot be used")]
+    Failed {
+        /// The server.
+        host: String,
+        /// What it says.
+        source: Source,
+    },
+}
+
+/// Where a connection leads, for the texts of errors.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) host: String,
+    pub(crate) role: String,
+    pub(crate) database: String,
+}
+
+impl OpenError {
+    /// What a failure to connect means.
+    pub(crate) fn connect(peer: &Peer, error: tokio_postgres::Error) -> Self {
+        let host = peer.host.clone();
+        let Some(code) = error.code() else {
+            return if is_about_tls(&error) {
+                Self::Tls { host, source: error.into() }
+            } else {
+                Self::Unreachable { host, source: error.into() }
+            };
+        };
+        if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION]
+            .contains(code)
+        {
+            let role = peer.role.clone();
+            return Self::Refused { host, role, source: error.into() };
+        }
+        if *code == SqlState::INVALID_CATALOG_NAME {
+            return Self::DatabaseMissing { host, database: peer.database.clone() };
+        }
+        if *code == SqlState::TOO_MANY_CONNECTIONS {
+            return Self::TooManyConnections { host };
+        }
+        Self::Failed { host, source: error.into() }
+    }
+}
+
+/// Whether TLS is what failed; the driver has no kind for it that can be matched.
+fn is_about_tls(error: &tokio_postgres::Error) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let handshake = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>);
+        if handshake || error.is::<rustls::Error>() || error.to_string().contains("TLS") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// No connection could be had in time.
+pub(crate) type NoConnection = deadpool_postgres::PoolError;
+
+/// The server did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL did not answer within {0:?}")]
+pub(crate) struct TimedOut(pub(crate) std::time::Duration);
+
+/// A row cannot have been written by this crate.
+#[derive(Debug, thiserror::Error)]
+#[error("the column `{column}` holds what no version of this crate has written")]
+pub(crate) struct Unreadable {
+    pub(crate) column: &'static str,
+    #[source]
+    pub(crate) source: Option<Source>,
+}
+
+impl From<Unreadable> for StoreError {
+    fn from(error: Unreadable) -> Self {
+        Self::Damaged(error.into())
+    }
+}
+
+/// Why a statement gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It was not sent.
+    #[error("no connection to PostgreSQL")]
+    NotSent(#[source] Source),
+    /// The server refused it.
+    #[error("PostgreSQL refused the statement")]
+    Refused(#[source] tokio_postgres::Error),
+    /// It was sent, and nothing is known beyond that.
+    #[error("the answer of PostgreSQL was lost")]
+    Lost(#[source] Source),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let ended = error.as_db_error().is_none_or(|answer| {
+            // Between the end of a transaction and its answer a server that shuts down may still say
+            // that the connection ends.
+            !matches!(answer.parsed_severity(), Some(Severity::Error))
+        });
+        if ended { Self::Lost(error.into()) } else { Self::Refused(error) }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable(failure.into())
+    }
+}
+
+/// What became of a batch whose commit failed.
+pub(crate) fn commit_failed(failure: Failure, batch: &Batch) -> CommitError {
+    match &failure {
+        Failure::NotSent(_) => CommitError::Unavailable(failure.into()),
+        Failure::Lost(_) => CommitError::Unknown(failure.into()),
+        Failure::Refused(error) => match error.code() {
+            // Locks are taken in one order; a person at the console may take them in another.
+            Some(code)
+                if [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE]
+                    .contains(code) =>
+            {
+                CommitError::Conflict(
+                    batch.writes().iter().map(|write| write.key().clone()).collect(),
+                )
+            }
+            _ => CommitError::Unavailable(failure.into()),
+        },
+    }
+}
