@@ -33,13 +33,13 @@ CREATE INDEX entry_by_record ON {schema}.entry (tenant, key);
 CREATE FUNCTION {schema}.lock_1(tenants text[], keys bytea[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    -- Every statement below has to see what the holder before it wrote.
+    -- Every statement after this has to see what the holder before it wrote.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the transaction is %, and not read committed', current_setting('transaction_isolation')
-            USING HINT = 'ALTER ROLE … SET default_transaction_isolation = ''read committed''';
+            USING HINT = 'ALTER ROLE … SET default_transaction_isolation TO "read committed"';
     END IF;
     PERFORM pg_advisory_xact_lock(place.lock) FROM (
-        SELECT DISTINCT hashtextextended('{schema}/' || of.tenant || '/' || encode(of.key, 'hex'), 0) AS lock
+        SELECT hashtextextended('{schema}/' || of.tenant || '/' || encode(of.key, 'hex'), 0) AS lock
         FROM unnest(tenants, keys) AS of (tenant, key)
         ORDER BY lock
     ) AS place;
@@ -50,6 +50,8 @@ $$;
 --   conditions: of each key, in the order puts, deletes, adds, checks: (a)bsent, (p)resent, at a (v)ersion,
 --               or anything else for none
 --   outcome:    applied, replayed, conflict and full (with the keys), not_a_counter
+-- Key by key and not set by set: most batches have one to three, and a statement on sets costs more to
+-- start than these cost to run.
 CREATE FUNCTION {schema}.commit_1(
     of_tenant text, commit_id bytea, at_time bigint,
     conditions text[], versions bytea[],
@@ -63,89 +65,83 @@ CREATE FUNCTION {schema}.commit_1(
 )
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
+    most CONSTANT numeric := 18446744073709551615;
     changed bytea[] := put_keys || delete_keys || add_keys;
     keys bytea[] := changed || check_keys;
-    was_applied boolean;
-    indexed bytea[];
-    totals numeric[];
+    held record;
+    live boolean;
+    total numeric;
     kept bigint[];
-    unreadable boolean;
+    indexed bytea[];
 BEGIN
     PERFORM {schema}.lock_1(array_fill(of_tenant, ARRAY[cardinality(keys)]), keys);
 
-    SELECT bool_or(wanted.version_found = commit_id),
-           array_agg(wanted.key) FILTER (WHERE NOT CASE wanted.condition
-               WHEN 'a' THEN NOT wanted.live
-               WHEN 'p' THEN wanted.live
-               WHEN 'v' THEN wanted.live AND wanted.version_found = wanted.version
-               ELSE true
-           END),
-           array_agg(wanted.key) FILTER (WHERE wanted.entries > 0 AND wanted.n <= cardinality(changed))
-    INTO was_applied, named, indexed
-    FROM (
-        SELECT w.key, w.condition, w.version, w.n, r.version AS version_found, r.entries,
-               r.key IS NOT NULL AND coalesce(r.keep_until > at_time, true) AS live
-        FROM unnest(keys, conditions, versions) WITH ORDINALITY AS w (key, condition, version, n)
-        LEFT JOIN {schema}.record AS r ON r.tenant = of_tenant AND r.key = w.key
-    ) AS wanted;
-    IF was_applied THEN
-        outcome := 'replayed';
-        RETURN;
-    END IF;
+    FOR n IN 1 .. cardinality(keys) LOOP
+        SELECT r.version, r.keep_until, r.entries INTO held
+        FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = keys[n];
+        live := FOUND AND (held.keep_until IS NULL OR held.keep_until > at_time);
+        IF held.version = commit_id THEN
+            outcome := 'replayed';
+            named := NULL;
+            RETURN;
+        END IF;
+        IF (CASE conditions[n]
+            WHEN 'a' THEN live
+            WHEN 'p' THEN NOT live
+            WHEN 'v' THEN NOT live OR held.version <> versions[n]
+            ELSE false
+        END) THEN
+            named := named || keys[n];
+        END IF;
+        IF held.entries > 0 AND n <= cardinality(changed) THEN
+            indexed := indexed || keys[n];
+        END IF;
+    END LOOP;
     IF named IS NOT NULL THEN
         outcome := 'conflict';
         RETURN;
     END IF;
 
-    IF cardinality(add_keys) > 0 THEN
-        SELECT array_agg(least(added.count + added.n, 18446744073709551615) ORDER BY added.place),
-               array_agg(added.keep ORDER BY added.place),
-               bool_or(added.count IS NULL),
-               array_agg(added.key ORDER BY added.place)
-                   FILTER (WHERE least(added.count + added.n, 18446744073709551615) > added.below)
-        INTO totals, kept, unreadable, named
-        FROM (
-            SELECT wanted.place, wanted.key, wanted.n::numeric AS n, wanted.below::numeric AS below,
-                   coalesce(r.keep_until, wanted.keep) AS keep,
-                   CASE
-                       WHEN r.key IS NULL THEN 0
-                       WHEN r.value !~ '^[0-9]{1,20}$' THEN NULL
-                       WHEN r.value::numeric <= 18446744073709551615 THEN r.value::numeric
-                   END AS count
-            FROM unnest(add_keys, add_by, add_below, add_keep)
-                WITH ORDINALITY AS wanted (key, n, below, keep, place)
-            LEFT JOIN {schema}.record AS r ON r.tenant = of_tenant AND r.key = wanted.key
-                AND (r.keep_until IS NULL OR r.keep_until > at_time)
-        ) AS added;
-        IF unreadable THEN
-            outcome := 'not_a_counter';
-            RETURN;
+    FOR n IN 1 .. cardinality(add_keys) LOOP
+        SELECT r.value, r.keep_until INTO held
+        FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = add_keys[n]
+        AND (r.keep_until IS NULL OR r.keep_until > at_time);
+        total := 0;
+        IF FOUND THEN
+            total := CASE WHEN held.value ~ '^[0-9]{1,20}$' THEN held.value::numeric END;
+            IF total IS NULL OR total > most THEN
+                outcome := 'not_a_counter';
+                RETURN;
+            END IF;
         END IF;
-        IF named IS NOT NULL THEN
+        total := least(total + add_by[n]::numeric, most);
+        IF total > add_below[n]::numeric THEN
             outcome := 'full';
+            named := ARRAY[add_keys[n]];
             RETURN;
         END IF;
-        sums := totals::text[];
+        sums := sums || total::text;
+        kept := kept || coalesce(held.keep_until, add_keep[n]);
+    END LOOP;
+
+    -- From here on nothing is refused.
+    FOR n IN 1 .. cardinality(add_keys) LOOP
         INSERT INTO {schema}.record (tenant, key, version, value, keep_until, entries)
-        SELECT of_tenant, added.key, commit_id, added.sum, added.keep, 0
-        FROM unnest(add_keys, sums, kept) AS added (key, sum, keep)
+        VALUES (of_tenant, add_keys[n], commit_id, sums[n], kept[n], 0)
         ON CONFLICT (tenant, key) DO UPDATE SET version = excluded.version, value = excluded.value,
             keep_until = excluded.keep_until, due_queue = NULL, due_at = NULL, due_shard = NULL, entries = 0;
-    END IF;
-
-    IF cardinality(delete_keys) > 0 THEN
-        DELETE FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = ANY (delete_keys);
-    END IF;
-
-    IF cardinality(put_keys) > 0 THEN
+    END LOOP;
+    FOR n IN 1 .. cardinality(put_keys) LOOP
         INSERT INTO {schema}.record
             (tenant, key, version, value, keep_until, due_queue, due_at, due_shard, entries)
-        SELECT of_tenant, p.key, commit_id, p.value, p.keep, p.queue, p.due, p.shard, p.entries
-        FROM unnest(put_keys, put_values, put_keep, put_queues, put_due, put_shards, put_entries)
-            AS p (key, value, keep, queue, due, shard, entries)
+        VALUES (of_tenant, put_keys[n], commit_id, put_values[n], put_keep[n],
+            put_queues[n], put_due[n], put_shards[n], put_entries[n])
         ON CONFLICT (tenant, key) DO UPDATE SET version = excluded.version, value = excluded.value,
             keep_until = excluded.keep_until, due_queue = excluded.due_queue, due_at = excluded.due_at,
             due_shard = excluded.due_shard, entries = excluded.entries;
+    END LOOP;
+    IF cardinality(delete_keys) > 0 THEN
+        DELETE FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = ANY (delete_keys);
     END IF;
 
     -- Most changes of a record leave its entries as they are: only what differs is written.
@@ -156,12 +152,11 @@ BEGIN
             WHERE new.key = e.key AND new.name = e.name AND new.bytes = e.bytes
         );
     END IF;
-    IF cardinality(entry_keys) > 0 THEN
+    FOR n IN 1 .. cardinality(entry_keys) LOOP
         INSERT INTO {schema}.entry (tenant, name, bytes, key)
-        SELECT of_tenant, new.name, new.bytes, new.key
-        FROM unnest(entry_keys, entry_names, entry_bytes) AS new (key, name, bytes)
+        VALUES (of_tenant, entry_names[n], entry_bytes[n], entry_keys[n])
         ON CONFLICT DO NOTHING;
-    END IF;
+    END LOOP;
     outcome := 'applied';
 END
 $$;
