@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use auth_core::http::{Peer, Request, Response};
@@ -42,6 +42,10 @@ pub(crate) fn headers(headers: &HeaderMap) -> http::HeaderMap {
 pub(crate) fn response(response: Response) -> HttpResponse {
     let (parts, body) = response.into_parts();
     let mut translated = HttpResponse::with_body(status(parts.status), body).map_into_boxed_body();
+    if parts.headers.get(http::header::CONNECTION).is_some_and(|value| value == "close") {
+        // actix-web writes this header itself.
+        translated.head_mut().set_connection_type(ConnectionType::Close);
+    }
     for (name, value) in &parts.headers {
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_str().as_bytes()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use auth_core::http::{Engine, Listener, dispatch, paths, text};
+use auth_core::http::{BodyLimit, Engine, Listener, dispatch, paths, text};
 use http::StatusCode;
 
 use crate::convert;
@@ -20,7 +20,8 @@ pub fn mount(engine: Arc<dyn Engine>) -> impl FnOnce(&mut ServiceConfig) {
     configure(engine, Listener::Public)
 }
 
-/// The admin routes of an engine, for a listener that the public does not reach.
+/// The admin routes of an engine, for a listener that the public does not reach. Some stand on both
+/// listeners, such as those that tell of health, so an application takes one of the two only.
 pub fn mount_admin(engine: Arc<dyn Engine>) -> impl FnOnce(&mut ServiceConfig) {
     configure(engine, Listener::Admin)
 }
@@ -52,17 +53,18 @@ fn literal(path: &str) -> String {
 async fn answer(
     engine: Arc<dyn Engine>,
     listener: Listener,
-    limit: usize,
+    limit: BodyLimit,
     request: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
-    let response = match body.to_bytes_limited(limit).await {
-        Ok(Ok(body)) => match convert::request(&request, body) {
+    let response = match limit.receive(body.to_bytes_limited(limit.bytes)).await {
+        Ok(Ok(Ok(body))) => match convert::request(&request, body) {
             Ok(request) => dispatch(&*engine, listener, request).await,
             Err(_) => text(StatusCode::BAD_REQUEST, "this is not a proper request\n"),
         },
-        Ok(Err(_)) => text(StatusCode::BAD_REQUEST, "the body broke off\n"),
-        Err(_) => text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n"),
+        Ok(Ok(Err(_))) => text(StatusCode::BAD_REQUEST, "the body broke off\n"),
+        Ok(Err(_)) => BodyLimit::too_long(),
+        Err(too_slow) => too_slow,
     };
     if request.method() == Method::HEAD {
         convert::head_response(response)

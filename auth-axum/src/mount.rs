@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use auth_core::http::{Engine, Listener, Peer, dispatch, paths, text};
+use auth_core::http::{BodyLimit, Engine, Listener, Peer, dispatch, paths, text};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -27,7 +27,8 @@ where
     router(engine, Listener::Public)
 }
 
-/// A router with the admin routes of an engine, for a listener that the public does not reach.
+/// A router with the admin routes of an engine, for a listener that the public does not reach. Some
+/// stand on both listeners, such as those that tell of health, so the two routers cannot be merged.
 pub fn mount_admin<S>(engine: Arc<dyn Engine>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -58,7 +59,7 @@ fn literal(path: &str) -> String {
 async fn answer(
     engine: Arc<dyn Engine>,
     listener: Listener,
-    limit: usize,
+    limit: BodyLimit,
     request: Request,
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
@@ -66,15 +67,14 @@ async fn answer(
         let peer = Peer(address.ip());
         parts.extensions.insert(peer);
     }
-    let response = match Limited::new(body, limit).collect().await {
-        Ok(body) => {
+    let response = match limit.receive(Limited::new(body, limit.bytes).collect()).await {
+        Ok(Ok(body)) => {
             let request = Request::from_parts(parts, body.to_bytes());
             dispatch(&*engine, listener, request).await
         }
-        Err(error) if error.is::<LengthLimitError>() => {
-            text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n")
-        }
-        Err(_) => text(StatusCode::BAD_REQUEST, "the body broke off\n"),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => BodyLimit::too_long(),
+        Ok(Err(_)) => text(StatusCode::BAD_REQUEST, "the body broke off\n"),
+        Err(too_slow) => too_slow,
     };
     response.map(Body::from)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -71,7 +72,9 @@ impl PasswordHasher {
             let queue = queue.clone();
             thread::spawn(move || {
                 while let Ok(job) = queue.recv_blocking() {
-                    job();
+                    // A job that panics must not take its thread along; its caller is told by the
+                    // channel that it took with it.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
                 }
             });
         }

@@ -178,11 +178,17 @@ impl Denied {
                 let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
                 (StatusCode::FORBIDDEN, challenge, Some("insufficient_scope"))
             }
+            Self::Unavailable(Unavailable::TenantDeleted(_)) => {
+                (StatusCode::GONE, String::new(), Some("issuer_gone"))
+            }
             Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, String::new(), Some("temporarily_unavailable"))
             }
         };
         let description = match self {
+            Self::Unavailable(Unavailable::TenantDeleted(_)) => {
+                "this issuer was deleted".to_owned()
+            }
             Self::Unavailable(_) => "try again later".to_owned(),
             _ => self.to_string(),
         };
@@ -194,6 +200,7 @@ impl Denied {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
+            Self::Unavailable(Unavailable::TenantDeleted(_)) => {}
             Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }

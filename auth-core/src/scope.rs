@@ -1,5 +1,6 @@
 //! [`Scopes`]: a set of scope values (RFC 6749 §3.3).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -25,14 +26,16 @@ impl Scopes {
             return Err(InvalidScope);
         }
         let permitted = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-        let mut scopes = Self::default();
+        let (mut scopes, mut seen) = (Vec::new(), HashSet::new());
         for value in text.split(' ').filter(|_| !text.is_empty()) {
             if value.is_empty() || !value.bytes().all(permitted) {
                 return Err(InvalidScope);
             }
-            scopes.insert(value);
+            if seen.insert(value) {
+                scopes.push(value.to_owned());
+            }
         }
-        Ok(scopes)
+        Ok(Self(scopes))
     }
 
     /// Adds a value if it is not there yet.

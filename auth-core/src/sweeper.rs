@@ -1,9 +1,10 @@
 //! [`Sweeper`]: removes records past their retention.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auth_store::{Store, Sweep};
+use futures_util::future::{Either, select};
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
@@ -18,8 +19,8 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// How many records a call removes at most, so that others are not kept waiting.
-    const ROUND: u32 = 1000;
+    /// How many records a call removes at most. A store with one writer serves nobody else meanwhile.
+    const ROUND: u32 = 100;
 
     /// A sweeper of `store`.
     #[must_use]
@@ -35,22 +36,34 @@ impl Sweeper {
         let now = self.clock.now();
         let mut removed = 0;
         loop {
+            let begun = Instant::now();
             let swept = self.store.sweep(Sweep::Expired { now }, Self::ROUND).await?;
             removed += u64::from(swept.removed);
             if !swept.more {
                 return Ok(removed);
             }
+            // Half of the time belongs to those who wait for an answer.
+            futures_timer::Delay::new(begun.elapsed()).await;
         }
     }
 
     /// Sweeps for ever, every `interval`; spawn it on your runtime.
     pub async fn run(self, interval: Duration) {
+        self.run_until(interval, std::future::pending()).await;
+    }
+
+    /// Sweeps until `stop`.
+    pub async fn run_until(self, interval: Duration, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
         loop {
             match self.run_once().await {
                 Ok(removed) => debug!(removed, "swept"),
                 Err(error) => warn!(%error, "the store could not be swept"),
             }
-            futures_timer::Delay::new(interval).await;
+            let rest = futures_timer::Delay::new(interval);
+            if let Either::Left(_) = select(stop.as_mut(), rest).await {
+                return;
+            }
         }
     }
 }

@@ -46,6 +46,7 @@
 mod authorize;
 mod challenge;
 pub mod client;
+mod deletion;
 mod endpoint;
 mod grant;
 pub mod provider;

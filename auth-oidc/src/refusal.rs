@@ -76,6 +76,8 @@ error_codes! {
     InsufficientScope = "insufficient_scope", FORBIDDEN;
     /// Ory Hydra: the answer to a challenge came from another browser, or twice.
     RequestForbidden = "request_forbidden", FORBIDDEN;
+    /// Our own: the tenant was deleted, and does not come back.
+    IssuerGone = "issuer_gone", GONE;
     /// RFC 7591 §3.2.2: a redirect URI cannot be registered.
     InvalidRedirectUri = "invalid_redirect_uri", BAD_REQUEST;
     /// RFC 7591 §3.2.2: a member of the client's metadata cannot be registered.

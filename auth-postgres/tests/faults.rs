@@ -17,9 +17,9 @@ async fn work_resumes_by_itself_when_the_database_is_back() {
     commit(&store, &[1]).await.unwrap();
     for (round, orderly) in [(2, true), (4, false)] {
         if orderly {
-            server.stop().unwrap()
+            server.stop().unwrap();
         } else {
-            server.kill().unwrap()
+            server.kill().unwrap();
         }
         let begun = Instant::now();
         let away = commit(&store, &[round]).await;

@@ -1,6 +1,10 @@
 //! Opening a database, and what stands in the way.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may panic, and so may what it is made of"
+)]
 
 mod server;
 

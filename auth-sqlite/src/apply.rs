@@ -1,8 +1,8 @@
 //! Applies one batch inside the writer's transaction.
 
 use auth_store::{
-    Batch, CommitError, Committed, IndexEntry, Key, NewRecord, TenantId, Timestamp, Version, When,
-    Write,
+    Batch, CommitError, Committed, IndexEntry, Key, NewRecord, Record, TenantId, Timestamp,
+    Version, When, Write,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -84,6 +84,38 @@ pub(crate) fn apply(
 /// Removes a record and its index entries.
 pub(crate) fn remove(connection: &Connection, tenant: TenantId, key: &Key) -> rusqlite::Result<()> {
     Table { connection, tenant: tenant.as_str() }.delete(key)
+}
+
+/// Writes a record as it is, unless something stands under its key; says whether it did.
+pub(crate) fn insert(
+    connection: &Connection,
+    tenant: TenantId,
+    record: &Record,
+    index: &[IndexEntry],
+) -> rusqlite::Result<bool> {
+    let table = Table { connection, tenant: tenant.as_str() };
+    let written = connection
+        .prepare_cached(
+            "INSERT INTO record
+             (tenant, key, version, value, keep_until, due_queue, due_at, due_shard)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (tenant, key) DO NOTHING",
+        )?
+        .execute(params![
+            table.tenant,
+            record.key.as_bytes(),
+            record.version.as_bytes(),
+            &*record.value,
+            record.keep_until.map(row::millis),
+            record.due.map(|due| due.queue.name()),
+            record.due.map(|due| row::millis(due.at)),
+            record.due.map(|due| due.shard),
+        ])?;
+    if written == 0 {
+        return Ok(false);
+    }
+    index.iter().try_for_each(|entry| table.add_entry(&record.key, entry))?;
+    Ok(true)
 }
 
 fn holds(write: &Write, found: Option<&Found>, now: Timestamp) -> bool {

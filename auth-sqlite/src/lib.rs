@@ -35,6 +35,7 @@
 //! command, not by copying the file while it is in use. To look into it, `SELECT * FROM record_text`.
 
 mod apply;
+mod archive;
 mod busy;
 mod error;
 mod open;

@@ -56,6 +56,14 @@ impl SqliteStore {
         let writer = Writer::start(writer, options.busy_timeout).map_err(OpenError::Thread)?;
         Ok(Self { path, readers, writer })
     }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
+    }
 }
 
 impl Drop for SqliteStore {

@@ -6,12 +6,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use auth_store::{Batch, CommitError, Committed, StoreError, Sweep, Swept, TenantId};
+use auth_store::{
+    Archived, Batch, CommitError, Committed, Restored, StoreError, Sweep, Swept, TenantId,
+};
 use rusqlite::{Connection, Error, ErrorCode};
 
 use crate::busy::patiently;
 use crate::error::WriterGone;
-use crate::{apply, sweep};
+use crate::{apply, archive, sweep};
 
 /// How many changes wait before their callers have to.
 const QUEUE: usize = 1024;
@@ -29,6 +31,7 @@ pub(crate) struct Writer {
 enum Job {
     Commit { tenant: TenantId, batch: Batch, answer: Sender<Result<Committed, CommitError>> },
     Sweep { what: Sweep, limit: u32, answer: Sender<Result<Swept, StoreError>> },
+    Restore { records: Vec<Archived>, answer: Sender<Result<Restored, StoreError>> },
 }
 
 impl Writer {
@@ -59,10 +62,20 @@ impl Writer {
     }
 
     pub(crate) async fn sweep(&self, what: Sweep, limit: u32) -> Result<Swept, StoreError> {
+        self.ask(|answer| Job::Sweep { what, limit, answer }).await
+    }
+
+    pub(crate) async fn restore(&self, records: Vec<Archived>) -> Result<Restored, StoreError> {
+        self.ask(|answer| Job::Restore { records, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = async_channel::bounded(1);
-        let job = Job::Sweep { what, limit, answer };
         let gone = || StoreError::Unavailable(WriterGone.into());
-        self.queue.send(job).await.map_err(|_| gone())?;
+        self.queue.send(job(answer)).await.map_err(|_| gone())?;
         answered.recv().await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -99,9 +112,20 @@ fn write(connection: &Mutex<Connection>, jobs: &Receiver<Job>, patience: Duratio
 enum Outcome {
     Committed(Committed),
     Swept(Swept),
+    Restored(Restored),
     Refused(CommitError),
     /// SQLite refused this job alone; nothing of it was written.
     Failed(Error),
+}
+
+impl Outcome {
+    /// What an outcome other than the expected one is to a caller that did not ask for a commit.
+    fn unavailable(self) -> StoreError {
+        StoreError::Unavailable(match self {
+            Self::Failed(error) => error.into(),
+            _ => WriterGone.into(),
+        })
+    }
 }
 
 /// A transaction failed.
@@ -195,6 +219,9 @@ impl Job {
             Self::Sweep { what, limit, .. } => {
                 sweep::sweep(connection, what, *limit).map(Outcome::Swept)
             }
+            Self::Restore { records, .. } => {
+                archive::restore(connection, records).map(Outcome::Restored)
+            }
         };
         match outcome {
             Ok(outcome) => {
@@ -219,16 +246,21 @@ impl Job {
                     Outcome::Committed(committed) => Ok(committed),
                     Outcome::Refused(refusal) => Err(refusal),
                     Outcome::Failed(error) => Err(CommitError::Unavailable(error.into())),
-                    Outcome::Swept(_) => Err(CommitError::Unknown(WriterGone.into())),
+                    Outcome::Swept(_) | Outcome::Restored(_) => {
+                        Err(CommitError::Unknown(WriterGone.into()))
+                    }
                 });
             }
             (Self::Sweep { answer, .. }, outcome) => {
                 let _ = answer.try_send(match outcome {
                     Outcome::Swept(swept) => Ok(swept),
-                    Outcome::Failed(error) => Err(StoreError::Unavailable(error.into())),
-                    Outcome::Committed(_) | Outcome::Refused(_) => {
-                        Err(StoreError::Unavailable(WriterGone.into()))
-                    }
+                    other => Err(other.unavailable()),
+                });
+            }
+            (Self::Restore { answer, .. }, outcome) => {
+                let _ = answer.try_send(match outcome {
+                    Outcome::Restored(restored) => Ok(restored),
+                    other => Err(other.unavailable()),
                 });
             }
         }
@@ -246,6 +278,9 @@ impl Job {
                 }));
             }
             Self::Sweep { answer, .. } => {
+                let _ = answer.try_send(Err(StoreError::Unavailable(source)));
+            }
+            Self::Restore { answer, .. } => {
                 let _ = answer.try_send(Err(StoreError::Unavailable(source)));
             }
         }

@@ -120,7 +120,8 @@ pub enum Write {
         /// [`CommitError::Full`](crate::CommitError::Full).
         below: Option<u64>,
         /// Until when the counter is kept. Set when the counter begins, and not moved by later
-        /// additions: a window of time ends when it ends.
+        /// additions: a window of time ends when it ends. A record that was put to be kept for ever
+        /// has no window yet, and gets this one.
         keep_until: Timestamp,
     },
 }

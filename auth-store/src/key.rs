@@ -70,6 +70,36 @@ impl Key {
         self.0.first().and_then(|tag| Class::from_tag(*tag)).unwrap_or(Class::Main)
     }
 
+    /// The parts after the kind, as the builder was given them.
+    ///
+    /// ```
+    /// use auth_store::{Class, Key};
+    ///
+    /// let key = Key::builder(Class::Main, "consent").text("alice").bytes(&[0, 255]).build()?;
+    /// assert_eq!(key.parts(), [b"alice".to_vec(), vec![0, 255]]);
+    /// # Ok::<(), auth_store::KeyTooLong>(())
+    /// ```
+    #[must_use]
+    pub fn parts(&self) -> Vec<Vec<u8>> {
+        let mut parts = Vec::new();
+        let mut part = Vec::new();
+        let mut bytes = self.0.iter().copied().skip(1).peekable();
+        let mut inside = false;
+        while let Some(byte) = bytes.next() {
+            match byte {
+                PART if !inside => inside = true,
+                END if bytes.next_if_eq(&ESCAPE).is_none() => {
+                    parts.push(std::mem::take(&mut part));
+                    inside = false;
+                }
+                byte => part.push(byte),
+            }
+        }
+        // The first one is the kind.
+        parts.drain(..1.min(parts.len()));
+        parts
+    }
+
     /// The kind of the record, such as `client`.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -188,6 +218,13 @@ impl KeyRange {
         self.start.first().and_then(|tag| Class::from_tag(*tag)).unwrap_or(Class::Main)
     }
 
+    /// The part of the range that lies in `class`, if there is one.
+    pub(crate) fn within(&self, class: Class) -> Option<Self> {
+        let whole = Self::class(class);
+        let (start, end) = (whole.start.max(self.start.clone()), whole.end.min(self.end.clone()));
+        (start < end).then_some(Self { start, end })
+    }
+
     /// Whether the range holds `key`.
     #[must_use]
     pub fn contains(&self, key: &Key) -> bool {
@@ -263,6 +300,37 @@ mod tests {
         }
         for outside in [key(&[b""]), key(&[b"ab"]), key(&[b"a\0"]), key(&[b"b"])] {
             assert!(!range.contains(&outside));
+        }
+    }
+
+    #[test]
+    fn a_range_is_cut_at_the_end_of_a_class() {
+        let (main, side) = (key(&[b"a"]), Key::builder(Class::Side, "k").build().unwrap());
+        let range = KeyRange::new(&main, &side);
+        assert_eq!(range.within(Class::Main).unwrap().start(), main.as_bytes());
+        assert!(!range.within(Class::Main).unwrap().contains(&side));
+        assert_eq!(
+            range.within(Class::Side).unwrap(),
+            KeyRange { start: b"s".into(), end: side.0.to_vec() }
+        );
+        let range = KeyRange::class(Class::Main);
+        assert_eq!(
+            (range.within(Class::Main), range.within(Class::Side)),
+            (Some(range.clone()), None)
+        );
+        let empty = KeyRange::new(&main, &main);
+        assert_eq!((empty.within(Class::Main), empty.within(Class::Side)), (None, None));
+    }
+
+    #[test]
+    fn parts_are_read_back() {
+        for parts in [
+            vec![],
+            vec![&b""[..]],
+            vec![b"\0", b"\x01", b"\xff"],
+            vec![b"a\0\xff\x01b", b"", b"\0\0"],
+        ] {
+            assert_eq!(key(&parts).parts(), parts);
         }
     }
 

@@ -56,6 +56,7 @@ mod record;
 mod scan;
 mod store;
 mod tenant;
+mod tiered;
 mod timestamp;
 
 pub use archive::{Archive, Archived, Place, Restored};
@@ -68,4 +69,5 @@ pub use record::{CommitId, Due, IndexEntry, Queue, Record, UnknownQueue, Version
 pub use scan::{Cursor, Direction, Page, Scan, ScanRange, Want};
 pub use store::{Change, ChangeStream, Committed, Store, Sweep, Swept};
 pub use tenant::{InvalidTenantId, TenantId};
+pub use tiered::Tiered;
 pub use timestamp::{Timestamp, TimestampOutOfRange};

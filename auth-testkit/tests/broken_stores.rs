@@ -1,18 +1,30 @@
-//! The suite finds every broken store, and nothing wrong with the one that is not broken.
+//! The suites find every broken store, and nothing wrong with the one that is not broken.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use auth_store::Store;
-use auth_testkit::store::{BrokenStore, Flaw, STORE_CONTRACT};
+use auth_store::{Archive, Store};
+use auth_testkit::store::{ARCHIVE_CONTRACT, BrokenStore, Flaw, STORE_CONTRACT};
 use tokio::task::JoinSet;
 
-/// Runs every test, each on a new store, and gives the names of those that found something.
+/// The names of all tests.
+fn names() -> impl Iterator<Item = &'static str> {
+    let archive = ARCHIVE_CONTRACT.iter().map(|test| test.name);
+    STORE_CONTRACT.iter().map(|test| test.name).chain(archive)
+}
+
+/// Runs every test, each on new stores, and gives the names of those that found something.
 async fn findings(flaw: Option<Flaw>) -> BTreeMap<&'static str, String> {
     let mut found = BTreeMap::new();
     for test in STORE_CONTRACT {
         let store: Arc<dyn Store> = Arc::new(BrokenStore::new(flaw));
         if let Err(violation) = test.run(store).await {
+            found.insert(test.name, violation.to_string());
+        }
+    }
+    for test in ARCHIVE_CONTRACT {
+        let store = || Arc::new(BrokenStore::new(flaw)) as Arc<dyn Archive>;
+        if let Err(violation) = test.run(store(), store()).await {
             found.insert(test.name, violation.to_string());
         }
     }
@@ -41,16 +53,15 @@ async fn every_flaw_is_found_by_the_test_that_is_there_for_it() {
         }
         useful.extend(found.into_keys());
     }
-    let idle: Vec<_> =
-        STORE_CONTRACT.iter().map(|test| test.name).filter(|name| !useful.contains(name)).collect();
+    let idle: Vec<_> = names().filter(|name| !useful.contains(name)).collect();
     println!("tests that found nothing in any of the broken stores: {idle:?}");
     assert!(missed.is_empty(), "not found: {missed:#?}");
 }
 
 #[test]
-fn every_flaw_names_a_test_of_the_suite() {
+fn every_flaw_names_a_test_of_the_suites() {
     for flaw in Flaw::ALL {
         let name = flaw.found_by();
-        assert!(STORE_CONTRACT.iter().any(|test| test.name == name), "{flaw:?}: {name}");
+        assert!(names().any(|test| test == name), "{flaw:?}: {name}");
     }
 }

@@ -6,17 +6,20 @@
 mod scratch;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::decision::Rng;
-use auth_core::outbox::{Deliver, DeliveryError, Event, Message, OutboxWorker};
-use auth_core::record::Found;
+use auth_core::outbox::{
+    CauseOfDeath, DeadLetterError, DeadLetters, Deliver, DeliveryError, Event, Message, MessageId,
+    OutboxWorker,
+};
+use auth_core::record::{Found, Kind};
 use auth_core::store::limits::DUE_SHARDS;
 use auth_core::store::{
-    Batch, BatchBuilder, Class, CommitId, KeyRange, Main, MemoryStore, NewRecord, Queue, Scan,
+    Batch, BatchBuilder, Class, CommitId, Due, KeyRange, Main, MemoryStore, NewRecord, Queue, Scan,
     Sweep, When, Write,
 };
 use auth_core::{Clock, Store, SystemEntropy, TenantId};
@@ -33,6 +36,8 @@ struct Receiver {
     failures: AtomicU32,
     /// Is away once a message was delivered, as for a worker that dies.
     loses: Option<Arc<FaultyStore>>,
+    /// Never answers to the first message that it is brought.
+    hangs: AtomicBool,
 }
 
 impl Receiver {
@@ -60,6 +65,9 @@ impl Deliver for Receiver {
     ) -> Result<(), DeliveryError> {
         self.calls.lock().unwrap().push((idempotency_key.to_owned(), message.attempts));
         tokio::task::yield_now().await;
+        if self.hangs.swap(false, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if let Some(store) = &self.loses {
             store.fail_commit(CommitFault::Unavailable);
         }
@@ -228,6 +236,169 @@ async fn a_message_that_cannot_be_read_does_not_stop_the_others() {
     // They stay as they are, for a process that can read them.
     assert_eq!(worker.run_once().await.unwrap().unusable, 2);
     assert_eq!(receiver.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_head_of_messages_that_cannot_be_read_hides_nothing() {
+    let (store, clock) = (memory(), TestClock::at_present());
+    let receiver = Arc::new(Receiver::default());
+    // A hundred are older than the one that can be read, and in the same shard.
+    let seed = |nth: u8| Rng::from_seed(&[nth; 32]);
+    post(&store, &clock, 1).await;
+    let (_, good) =
+        store.due(Queue::Outbox, clock.now(), 0..DUE_SHARDS, 1).await.unwrap().remove(0);
+    let due = good.due.unwrap();
+    let earlier = clock.now().saturating_sub(Duration::from_secs(9));
+    for nth in 0..100 {
+        let record = NewRecord {
+            key: Message::key(&[&seed(nth).bytes::<16>()]).raw().clone(),
+            value: "damaged".into(),
+            index: Vec::new(),
+            keep_until: None,
+            due: Some(Due { at: earlier, ..due }),
+        };
+        let put = Write::Put { record, when: When::Any, old_index: Vec::new() };
+        commit(&store, &clock, nth, vec![put]).await;
+    }
+    let worked = worker(&store, &clock, &receiver).run_once().await.unwrap();
+    assert_eq!((worked.delivered, receiver.calls().len()), (1, 1), "{worked:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_takes_its_workers_along_becomes_a_dead_letter() {
+    let faulty = Arc::new(FaultyStore::new(memory()));
+    let (store, clock) = (faulty.clone() as Arc<dyn Store>, TestClock::at_present());
+    let deadly = Arc::new(Receiver { loses: Some(faulty), ..Receiver::default() });
+    post(&store, &clock, 1).await;
+    let dies = worker(&store, &clock, &deadly);
+    for _ in 0..Message::MAX_ATTEMPTS {
+        assert!(dies.run_once().await.is_err());
+        clock.advance(Message::LEASE);
+    }
+    assert!(!messages(&store).await[0].is_dead());
+    let worked = dies.run_once().await.unwrap();
+    assert_eq!((worked.dead, worked.delivered, worked.failed), (1, 0, 0));
+    assert_eq!(deadly.calls().len(), Message::MAX_ATTEMPTS as usize, "it is not tried again");
+    let letters = dead_letters(&store, &clock).await.list(None, 10).await.unwrap().letters;
+    assert_eq!(letters[0].cause, CauseOfDeath::Lost);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
+    let (store, clock) = (memory(), TestClock::at_present());
+    let receiver = Arc::new(Receiver { hangs: true.into(), ..Receiver::default() });
+    post(&store, &clock, 40).await;
+    let limit = Duration::from_millis(300);
+    let worked = worker(&store, &clock, &receiver).time_limit(limit).run_once().await.unwrap();
+    assert_eq!((worked.delivered, worked.failed), (39, 1));
+    // The one that was dropped comes again.
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(worker(&store, &clock, &receiver).run_once().await.unwrap().delivered, 1);
+    assert_eq!(receiver.keys().len(), 40);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_finishes_what_it_began() {
+    let (store, clock) = (memory(), TestClock::at_present());
+    let receiver = Arc::new(Receiver { hangs: true.into(), ..Receiver::default() });
+    post(&store, &clock, 90).await;
+    let worker = worker(&store, &clock, &receiver).time_limit(Duration::from_millis(500));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    let run = tokio::spawn(worker.run_until(Duration::from_millis(5), stopped));
+    while receiver.calls().len() < 90 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!run.is_finished());
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), run).await.unwrap().unwrap();
+    // Nothing is left under a lease: 89 are delivered, and the one that hung waits for its next attempt.
+    let left = messages(&store).await;
+    assert_eq!(left.len(), 90);
+    clock.advance(Duration::from_secs(2));
+    let due = store.due(Queue::Outbox, clock.now(), 0..DUE_SHARDS, 99).await.unwrap();
+    assert_eq!(due.len(), 1);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_unknown_is_found_out() {
+    for fault in [CommitFault::UnknownApplied, CommitFault::UnknownNotApplied] {
+        let faulty = Arc::new(FaultyStore::new(memory()));
+        let (store, clock) = (faulty.clone() as Arc<dyn Store>, TestClock::at_present());
+        let receiver = Arc::new(Receiver::default());
+        post(&store, &clock, 1).await;
+        // Of the lease, and of what became of it.
+        faulty.fail_commits(fault, 2);
+        let worked = worker(&store, &clock, &receiver).run_once().await.unwrap();
+        assert_eq!((worked.delivered, faulty.waiting()), (1, 0), "{fault:?}");
+        clock.advance(Message::LEASE);
+        assert_eq!(worker(&store, &clock, &receiver).run_once().await.unwrap(), Default::default());
+        assert_eq!(receiver.calls().len(), 1);
+    }
+}
+
+/// The dead letters of the store's tenant.
+async fn dead_letters(store: &Arc<dyn Store>, clock: &TestClock) -> DeadLetters {
+    let provider = auth_oidc::Provider::builder("http://127.0.0.1:1")
+        .development()
+        .shared_store(store.clone())
+        .pages(auth_ui::DefaultPages::new())
+        .directory(auth_core::MemoryDirectory::new(auth_core::PasswordHasher::default()))
+        .signing_keys(|keys| keys.algorithms = vec![auth_core::keys::SigningAlgorithm::Es256])
+        .clock(clock.clone());
+    provider.build().await.unwrap().dead_letters()
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_replayed_and_discarded() {
+    let (store, clock) = (memory(), TestClock::at_present());
+    let receiver = Receiver::failing(7 * Message::MAX_ATTEMPTS);
+    let worker = worker(&store, &clock, &receiver);
+    post(&store, &clock, 7).await;
+    let letters = dead_letters(&store, &clock).await;
+    assert!(letters.list(None, 10).await.unwrap().letters.is_empty());
+    for _ in 0..Message::MAX_ATTEMPTS {
+        assert_eq!(worker.run_once().await.unwrap().failed, 7);
+        clock.advance(Duration::from_secs(3600));
+    }
+    // Page by page.
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = letters.list(after.as_ref(), 3).await.unwrap();
+        assert!(page.letters.len() <= 3);
+        listed.extend(page.letters);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let ids: BTreeSet<MessageId> = listed.iter().map(|letter| letter.id).collect();
+    assert_eq!((listed.len(), ids.len()), (7, 7));
+    let one = &listed[0];
+    assert_eq!((one.name.as_str(), one.attempts), ("reused", Message::MAX_ATTEMPTS));
+    assert_eq!(one.cause, CauseOfDeath::Refused);
+    assert_eq!(MessageId::parse(&one.id.to_string()), Some(one.id));
+
+    // Replayed once, however many operators do so at once.
+    let both = tokio::join!(letters.replay(&one.id), letters.replay(&one.id));
+    let failed = [both.0, both.1].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert!(matches!(failed.as_slice(), [DeadLetterError::NotDead(_)]), "{failed:?}");
+    let again = letters.discard(&one.id).await;
+    assert!(matches!(again, Err(DeadLetterError::NotDead(_))));
+    letters.discard(&listed[1].id).await.unwrap();
+    let gone = letters.replay(&listed[1].id).await;
+    assert!(matches!(gone, Err(DeadLetterError::NotFound(_))));
+    assert_eq!(letters.list(None, 10).await.unwrap().letters.len(), 5);
+    // The letter and what is told of both.
+    assert_eq!(worker.run_once().await.unwrap().delivered, 3);
+    assert_eq!(letters.replay_all().await.unwrap(), 5);
+    assert_eq!(letters.replay_all().await.unwrap(), 0);
+    assert!(letters.list(None, 10).await.unwrap().letters.is_empty());
+    assert_eq!(worker.run_once().await.unwrap().delivered, 5 + 5);
+    // Known by the keys of their first attempts: six of the seven, and eight events of the operator.
+    let before: Vec<_> = receiver.calls().into_iter().take(84).map(|(key, _)| key).collect();
+    let after: BTreeSet<_> = receiver.calls().into_iter().skip(84).map(|(key, _)| key).collect();
+    assert_eq!(after.iter().filter(|key| before.contains(key)).count(), 6);
 }
 
 #[tokio::test]

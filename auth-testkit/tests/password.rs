@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use auth_core::decision::Unavailable;
 use auth_core::{
-    Attempt, Authentication, Identity, IdentityDirectory, MemoryDirectory, MemoryRateLimiter,
-    PasswordCost, PasswordHasher, RateLimiter, Secret, TenantId,
+    Attempt, Authentication, Identity, IdentityDirectory, Limited, MemoryDirectory,
+    MemoryRateLimiter, PasswordCost, PasswordHasher, RateLimiter, Secret, TenantId,
 };
 use futures_util::FutureExt;
 
@@ -198,17 +198,19 @@ async fn an_unknown_identifier_takes_as_long_as_a_wrong_password() {
     assert!(best[0] < best[1] * 3 && best[1] < best[0] * 3, "{best:?}");
 }
 
-#[test]
-fn a_name_is_blocked_by_its_own_failures() {
+#[tokio::test]
+async fn a_name_is_blocked_by_its_own_failures() {
     let few = NonZeroU32::new(2).unwrap();
     let limiter = MemoryRateLimiter::new(few, NonZeroU32::MIN);
     let app = Attempt::new(TENANT, "client_authentication", "app");
     // To be admitted costs nothing, as often as it happens.
     for _ in 0..100 {
-        assert_eq!(limiter.admit(&app), Ok(()));
+        assert!(limiter.admit(&app).await.is_ok());
     }
-    (0..3).for_each(|_| limiter.failed(&app));
-    let error = limiter.admit(&app).unwrap_err();
+    for _ in 0..3 {
+        limiter.failed(&app).await;
+    }
+    let Err(Limited::TooMany(error)) = limiter.admit(&app).await else { panic!("admitted") };
     assert!(error.retry_after > Duration::from_secs(30), "{error}");
     let other = TenantId::new("other").unwrap();
     for free in [
@@ -216,16 +218,16 @@ fn a_name_is_blocked_by_its_own_failures() {
         Attempt::new(TENANT, "introspection", "app"),
         Attempt::new(TENANT, "client_authentication", "App"),
     ] {
-        assert_eq!(limiter.admit(&free), Ok(()));
+        assert!(limiter.admit(&free).await.is_ok());
     }
 }
 
-#[test]
-fn names_from_outside_do_not_pile_up() {
+#[tokio::test]
+async fn names_from_outside_do_not_pile_up() {
     // A failure is forgiven after a microsecond here.
     let limiter = MemoryRateLimiter::new(NonZeroU32::MIN, NonZeroU32::new(60_000_000).unwrap());
     for nth in 0..100_500 {
-        limiter.failed(&Attempt::new(TENANT, "client_authentication", &nth.to_string()));
+        limiter.failed(&Attempt::new(TENANT, "client_authentication", &nth.to_string())).await;
     }
     let shown = format!("{limiter:?}");
     let names = shown.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u32>().unwrap();

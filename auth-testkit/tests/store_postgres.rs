@@ -1,20 +1,50 @@
-//! The store contract on PostgreSQL.
+//! The store contract on PostgreSQL: through one handle, through two, and behind PgBouncer in transaction
+//! mode. Each test has a schema of its own in the database at `DATABASE_URL`.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use auth_postgres::PostgresOptions;
 use auth_store::Store;
-use auth_testkit::store_contract;
+use auth_testkit::store::AlternatingStore;
+use auth_testkit::{archive_contract, store_contract};
+use testbed::{Backend, PgBouncer};
 
-async fn open() -> Arc<dyn Store> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let schema = format!("kit_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let url = std::env::var("DATABASE_URL").unwrap();
-    let options = PostgresOptions::from_url(&url).unwrap().schema(schema).connections(4, 4);
-    Arc::new(options.connect().await.unwrap())
+store_contract!(one_handle, || async {
+    let database = Backend::Postgres.database().await?;
+    Some((database.open().await, database))
+});
+
+// Two handles have nothing in common but the schema, as two replicas have.
+store_contract!(two_handles, || async {
+    let database = Backend::Postgres.database().await?;
+    let pair = AlternatingStore::new(database.open().await, vec![database.open().await]);
+    Some((Arc::new(pair) as Arc<dyn Store>, database))
+});
+
+archive_contract!(archive, || async {
+    let database = Backend::Postgres.database().await?;
+    Some((database.archive().await, database))
+});
+
+// Each transaction may run on another connection, and finds none of the statements of the last one.
+store_contract!(behind_pgbouncer, || async {
+    let bouncer = bouncer()?;
+    let database = Backend::Postgres.database().await?;
+    let spec = database.spec();
+    let (_, schema) = spec.split_once("schema=")?;
+    let options = PostgresOptions::from_url(bouncer).unwrap().schema(schema);
+    let store = options.connections(2, 2).statement_cache(false).connect().await.unwrap();
+    Some((Arc::new(store) as Arc<dyn Store>, database))
+});
+
+/// One for all of the tests here; the operating system ends it with this process.
+fn bouncer() -> Option<&'static str> {
+    static BOUNCER: OnceLock<Option<PgBouncer>> = OnceLock::new();
+    let bouncer = BOUNCER.get_or_init(|| {
+        testbed::component("the store contract behind PgBouncer", "AUTH_TEST_PGBOUNCER")?;
+        Some(PgBouncer::start(&std::env::var("DATABASE_URL").ok()?).unwrap())
+    });
+    bouncer.as_ref().map(PgBouncer::url)
 }
-
-store_contract!(postgres, || async { open().await });

@@ -8,9 +8,9 @@ mod scratch;
 use std::sync::Arc;
 
 use auth_sqlite::SqliteStore;
-use auth_store::Store;
+use auth_store::{Archive, Store};
 use auth_testkit::store::AlternatingStore;
-use auth_testkit::store_contract;
+use auth_testkit::{archive_contract, store_contract};
 use scratch::Scratch;
 
 fn open(scratch: &Scratch) -> Arc<dyn Store> {
@@ -30,3 +30,12 @@ store_contract!(two_on_one_file, || async {
 });
 
 store_contract!(memory, || async { Arc::new(SqliteStore::memory().unwrap()) as Arc<dyn Store> });
+
+archive_contract!(file_archive, || async {
+    let scratch = Scratch::new();
+    (Arc::new(SqliteStore::open(scratch.file()).unwrap()) as Arc<dyn Archive>, scratch)
+});
+
+archive_contract!(memory_archive, || async {
+    Arc::new(SqliteStore::memory().unwrap()) as Arc<dyn Archive>
+});

@@ -1,28 +1,73 @@
 //! `cargo xtask bench`: ratios against the floor and the peers, from one run.
 
+use clap::ValueEnum;
+
+use crate::component;
 use crate::failure::Outcome;
 use crate::measured::{self, Program};
 use crate::progress::Step;
+use crate::servers::{Server, Servers};
 use crate::workspace::Workspace;
 
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
+    /// What to measure
+    #[arg(value_enum, default_value_t = Bench::Engine)]
+    bench: Bench,
     /// Print JSON, and leave docs/benchmarks.md as it is
     #[arg(long)]
     json: bool,
 }
 
+/// A benchmark program, with its own section of docs/benchmarks.md.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Bench {
+    /// The engine alone, on the store in memory
+    Engine,
+    /// The engine on SQLite, PostgreSQL and Redis
+    Store,
+}
+
+impl Bench {
+    fn example(self) -> &'static str {
+        match self {
+            Self::Engine => "bench",
+            Self::Store => "bench_store",
+        }
+    }
+
+    fn section(self) -> &'static str {
+        match self {
+            Self::Engine => "The engine alone",
+            Self::Store => "On a database",
+        }
+    }
+
+    fn needs(self) -> &'static [Server] {
+        match self {
+            Self::Engine => &[],
+            Self::Store => &[Server::Postgres, Server::Redis],
+        }
+    }
+}
+
 /// Runs the benchmark program and keeps its table in docs/benchmarks.md.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
-    let step = Step::begin("bench");
+    let bench = arguments.bench;
+    let step = Step::begin(format!("bench {}", bench.example()));
+    if !bench.needs().is_empty() {
+        component::provide_servers(workspace, true);
+    }
+    let servers = Servers::start(bench.needs());
     let told = if arguments.json { vec!["--json".to_owned()] } else { Vec::new() };
-    let program = Program { package: "auth-testkit", example: "bench", arguments: told };
-    let (command, printed) = program.run_released(workspace)?;
+    let program = Program { package: "auth-testkit", example: bench.example(), arguments: told };
+    let (command, printed) = program.run_released(workspace, &servers)?;
     print!("{printed}");
     if !arguments.json {
         let file = workspace.root().join("docs/benchmarks.md");
-        measured::keep(workspace, &file, "Benchmarks", &command, &printed)?;
+        let section = bench.section();
+        measured::keep_section(workspace, &file, "Benchmarks", section, &command, &printed)?;
     }
     step.done("");
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! main ── test ─── component/   what the suite needs beside Rust: find it, install it
+//!      │      └─── servers      the databases of one run
 //!      ├─ check ── check/       one rule of the house per file; all of them run, failures are listed
 //!      ├─ prove ─┐
 //!      └─ bench ─┴ measured     run an example program, keep what it printed with where it was measured
@@ -17,6 +18,7 @@ mod measured;
 mod metadata;
 mod progress;
 mod prove;
+mod servers;
 mod sources;
 mod test;
 mod workspace;

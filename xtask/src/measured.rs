@@ -7,6 +7,7 @@ use crate::command;
 use crate::failure::{During, Failure, Outcome};
 use crate::machine::Circumstances;
 use crate::progress;
+use crate::servers::Servers;
 use crate::workspace::Workspace;
 
 /// An example program and what it is told.
@@ -25,7 +26,7 @@ impl Program<'_> {
     ///
     /// The build selects the whole workspace with all features, as `cargo xtask test` does: the same
     /// dependencies with the same features, so nothing is compiled twice.
-    pub(crate) fn run_like_a_test(&self, workspace: &Workspace) -> Outcome<()> {
+    pub(crate) fn run_like_a_test(&self, workspace: &Workspace, servers: &Servers) -> Outcome<()> {
         self.must_exist(workspace)?;
         let mut build = command::cargo(workspace.root());
         build.args([
@@ -39,11 +40,16 @@ impl Program<'_> {
         command::shown(&mut build)?;
         let mut program =
             Command::new(workspace.target().join("debug/examples").join(self.example));
+        program.envs(servers.variables().iter().cloned());
         command::shown(program.current_dir(workspace.root()).args(&self.arguments))
     }
 
     /// Builds it for release, runs it, and returns the command line and what it printed.
-    pub(crate) fn run_released(&self, workspace: &Workspace) -> Outcome<(String, String)> {
+    pub(crate) fn run_released(
+        &self,
+        workspace: &Workspace,
+        servers: &Servers,
+    ) -> Outcome<(String, String)> {
         self.must_exist(workspace)?;
         let mut command = command::cargo(workspace.root());
         command.args(["run", "--release", "--all-features", "-p", self.package]);
@@ -51,6 +57,7 @@ impl Program<'_> {
         if !self.arguments.is_empty() {
             command.arg("--").args(&self.arguments);
         }
+        command.envs(servers.variables().iter().cloned());
         let printed = command::printed(&mut command)?;
         Ok((command::line(&command), printed))
     }
@@ -85,6 +92,43 @@ pub(crate) fn keep(
 ) -> Outcome<()> {
     let circumstances = Circumstances::now(workspace.root())?.list(command);
     let text = format!("# {title}\n\n{circumstances}\n{}\n", printed.trim());
+    write(workspace, file, &text)
+}
+
+/// The same as one section of a file that has several; the others stay as they are.
+pub(crate) fn keep_section(
+    workspace: &Workspace,
+    file: &Path,
+    title: &str,
+    section: &str,
+    command: &str,
+    printed: &str,
+) -> Outcome<()> {
+    let circumstances = Circumstances::now(workspace.root())?.list(command);
+    let before = std::fs::read_to_string(file).unwrap_or_default();
+    let body = format!("{circumstances}\n{}\n", printed.trim());
+    write(workspace, file, &with_section(&before, title, section, &body))
+}
+
+/// The text with this body in its section, which is added at the end if it is not there yet.
+fn with_section(text: &str, title: &str, section: &str, body: &str) -> String {
+    const HEADING: &str = "\n## ";
+    let mut parts = text.split(HEADING);
+    let head = parts.next().map(str::trim).filter(|head| !head.is_empty());
+    let mut sections: Vec<(&str, &str)> =
+        parts.map(|part| part.split_once('\n').unwrap_or((part, ""))).collect();
+    match sections.iter_mut().find(|(name, _)| *name == section) {
+        Some(known) => known.1 = body,
+        None => sections.push((section, body)),
+    }
+    let mut whole = head.map_or_else(|| format!("# {title}"), str::to_owned) + "\n";
+    for (name, body) in sections {
+        whole.push_str(&format!("{HEADING}{name}\n\n{}\n", body.trim()));
+    }
+    whole
+}
+
+fn write(workspace: &Workspace, file: &Path, text: &str) -> Outcome<()> {
     let shown = workspace.shown(file);
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).during(format!("creating the directory of {shown}"))?;
@@ -92,4 +136,19 @@ pub(crate) fn keep(
     std::fs::write(file, text).during(format!("writing {shown}"))?;
     progress::detail(format!("written to {shown}"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_section;
+
+    #[test]
+    fn a_section_is_replaced_and_the_others_stay() {
+        let one = with_section("", "Title", "A", "old\n");
+        let two = with_section(&one, "Title", "B", "b\n\n| x |\n");
+        assert_eq!(two, "# Title\n\n## A\n\nold\n\n## B\n\nb\n\n| x |\n");
+        let new = with_section(&two, "Title", "A", "new");
+        assert_eq!(new, two.replace("old", "new"));
+        assert_eq!(with_section(&new, "Title", "A", "new"), new);
+    }
 }

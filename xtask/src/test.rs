@@ -6,6 +6,7 @@ use crate::command;
 use crate::component::{self, Component, Presence};
 use crate::failure::{During, Failure, Outcome};
 use crate::progress::{self, Step};
+use crate::servers::{Server, Servers};
 use crate::workspace::Workspace;
 
 /// What `cargo xtask test` takes.
@@ -31,7 +32,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
         .iter()
         .map(|component| (component, component.provide(workspace, !arguments.no_install)))
         .collect();
-    let missing: Vec<String> = components.iter().filter_map(missing).collect();
+    let servers = Servers::start(Server::ALL);
+    let mut missing: Vec<String> = components.iter().filter_map(missing).collect();
+    missing.extend_from_slice(servers.missing());
     if arguments.require_all && !missing.is_empty() {
         return Err(Failure::new(format!(
             "not all components are here, and --require-all wants them:\n  {}",
@@ -39,7 +42,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
         )));
     }
     let skipped = fresh_skip_list(workspace)?;
-    let tested = run_tests(workspace, arguments, &components, &skipped);
+    let tested = run_tests(workspace, arguments, &components, &servers, &skipped);
     let skipped = lines(&skipped);
     if !missing.is_empty() || !skipped.is_empty() {
         progress::heading("Left out:");
@@ -69,6 +72,7 @@ fn run_tests(
     workspace: &Workspace,
     arguments: &Arguments,
     components: &[(&Component, Presence)],
+    servers: &Servers,
     skipped: &Path,
 ) -> Outcome<()> {
     let step = Step::begin("tests of the workspace, doc tests included");
@@ -78,6 +82,7 @@ fn run_tests(
         cargo.arg("--").args(&arguments.filter);
     }
     cargo.env(SKIPPED, skipped);
+    cargo.envs(servers.variables().iter().cloned());
     for (component, presence) in components {
         if let Some(variable) = component.variable {
             match presence {

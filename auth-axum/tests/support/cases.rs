@@ -144,6 +144,32 @@ async fn a_body_over_the_limit_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_483_a_body_that_comes_too_slowly_is_408() {
+    let server = serve().await;
+    let head = |length| {
+        format!("POST /slow HTTP/1.1\r\nHost: a.example\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let good = request(Method::POST, server, "/slow").body("abc").send().await.unwrap();
+    assert_eq!(good.status(), 200);
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(head(100).as_bytes()).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let drip = tokio::spawn(async move {
+        // A byte now and then keeps it alive for whoever waits for silence.
+        while writer.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut answer = Vec::new();
+    let read = timeout(Duration::from_secs(10), reader.read_to_end(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(read.is_ok(), "the connection is closed: {answer}");
+    assert!(answer.starts_with("http/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    timeout(Duration::from_secs(10), drip).await.expect("nobody takes more").unwrap();
+}
+
+#[tokio::test]
 async fn a_binary_body_stays_as_it_is() {
     let bytes: Vec<u8> = (0..=255).cycle().take(60_000).collect();
     let request = request(Method::POST, serve().await, "/mirror").body(bytes.clone());

@@ -8,7 +8,7 @@ use auth_core::challenge::{
     RedirectTo, Reject,
 };
 use auth_core::decision::Unavailable;
-use auth_core::http::{Engine, Listener, Peer, Request, Response, Route};
+use auth_core::http::{BodyLimit, Engine, Listener, Peer, Request, Response, Route};
 use auth_core::page::ClientView;
 use auth_core::{
     Authority, Carrier, CurrentSession, Denied, Principal, Scopes, Secret, SessionId, Timestamp,
@@ -28,9 +28,11 @@ pub(crate) struct FakeEngine(Vec<Route>);
 impl FakeEngine {
     pub(crate) fn new() -> Self {
         let mut small = Route::public(Method::POST, "/small", "length");
-        small.body_limit = 16;
+        small.body_limit = BodyLimit::DEFAULT.bytes(16);
         let mut larger = Route::public(Method::PUT, "/small", "length");
-        larger.body_limit = 64;
+        larger.body_limit = BodyLimit::DEFAULT.bytes(64);
+        let mut slow = Route::public(Method::POST, "/slow", "length");
+        slow.body_limit = BodyLimit::DEFAULT.time(std::time::Duration::from_millis(300));
         let mut admin = Route::public(Method::GET, "/admin/health", "health");
         admin.listener = Listener::Admin;
         Self(vec![
@@ -42,6 +44,7 @@ impl FakeEngine {
             Route::public(Method::GET, "/odd/{id}/:id/*", "show"),
             small,
             larger,
+            slow,
             admin,
         ])
     }

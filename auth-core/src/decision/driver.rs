@@ -1,18 +1,19 @@
 //! [`Driver`]: fetches facts, runs a decision, commits its outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth_store::{Batch, CommitError, CommitId, Key, Side, Timestamp, Write};
 use futures_util::future::{try_join, try_join_all};
-use tracing::{debug, warn};
+use tracing::debug;
 
+use crate::decision::commit::{Applied, commit, commit_id, pause};
 use crate::decision::facts::{Asks, Facts, Freshness, Need, Slot};
 use crate::decision::record_cache::RecordCache;
 use crate::decision::rng::Rng;
 use crate::decision::work::{Done, Ports, Reservation, Work};
 use crate::decision::{Cx, Decision, Unavailable};
 use crate::tenant::Tenant;
+use crate::tombstone::Tombstone;
 
 /// Runs decisions against the ports.
 #[derive(Debug, Clone)]
@@ -26,8 +27,6 @@ impl Driver {
     const MAX_CONFLICTS: u32 = 4;
     /// How often a decision may ask for more; a straight-line function needs a handful.
     const MAX_ROUNDS: u32 = 24;
-    /// How often a commit of unknown outcome is sent again.
-    const MAX_REPLAYS: u32 = 3;
 
     /// A driver with its own cache.
     #[must_use]
@@ -64,7 +63,15 @@ impl Driver {
         let mut conflicts = 0;
         let mut rounds = 0;
         let mut use_cache = true;
-        self.fetch(tenant, decision.prefetch(), &mut facts, now, use_cache).await?;
+        let mut asks = decision.prefetch();
+        let known = self.cache.is_alive(tenant.id, now);
+        if !known {
+            asks = asks.read(&Tombstone::here());
+        }
+        self.fetch(tenant, asks, &mut facts, now, use_cache).await?;
+        if !known {
+            self.require_alive(tenant, &facts, now)?;
+        }
         loop {
             let commit_id = self.commit_id()?;
             let mut cx = Cx { tenant, now, rng: Rng::from_seed(&seed), commit_id };
@@ -98,7 +105,7 @@ impl Driver {
                         return Err(Unavailable::Contention { attempts: conflicts });
                     }
                     debug!(conflicts, "others changed the records: deciding again");
-                    self.wait(conflicts).await?;
+                    pause(&*self.ports.entropy, 2_u64.pow(conflicts)).await?;
                     now = self.ports.clock.now();
                     rounds = 0;
                     // What was cached may be what conflicted, and would do so again.
@@ -110,20 +117,25 @@ impl Driver {
         }
     }
 
-    fn commit_id(&self) -> Result<CommitId, Unavailable> {
-        let mut id = [0; 16];
-        self.ports.entropy.fill(&mut id)?;
-        Ok(CommitId::from_bytes(id))
+    /// Refuses to go on for a tenant that was deleted.
+    fn require_alive(
+        &self,
+        tenant: &Tenant,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        match facts.read(&Tombstone::here()) {
+            Ok(None) => {
+                self.cache.put_alive(tenant.id, now);
+                Ok(())
+            }
+            Err(Need::Failed(error)) => Err(error),
+            _ => Err(Unavailable::TenantDeleted(tenant.id)),
+        }
     }
 
-    /// Waits for a random time that grows with the number of conflicts.
-    async fn wait(&self, conflicts: u32) -> Result<(), Unavailable> {
-        let mut byte = [0];
-        self.ports.entropy.fill(&mut byte)?;
-        let limit = 2_u64.pow(conflicts);
-        let millis = u64::from(byte[0]) * limit / 256;
-        futures_timer::Delay::new(Duration::from_millis(millis)).await;
-        Ok(())
+    fn commit_id(&self) -> Result<CommitId, Unavailable> {
+        Ok(commit_id(&*self.ports.entropy)?)
     }
 
     async fn fetch(
@@ -220,46 +232,15 @@ impl Driver {
         }
     }
 
-    /// Commits, and finds out what became of it if the answer is lost.
     async fn commit(&self, tenant: &Tenant, batch: &Batch) -> Result<Applied, Unavailable> {
         if batch.is_empty() {
             return Ok(Applied::Yes);
         }
-        let mut replays = 0;
-        loop {
-            let source = match self.ports.store.commit(tenant.id, batch).await {
-                Ok(_) => {
-                    self.forget_written(tenant, batch);
-                    return Ok(Applied::Yes);
-                }
-                Err(CommitError::Conflict(_)) => return Ok(Applied::Conflict),
-                Err(CommitError::Full(_)) => return Err(Unavailable::Full),
-                Err(CommitError::Unavailable(source)) => return Err(Unavailable::Store(source)),
-                Err(CommitError::Unknown(source)) => source,
-                Err(other) => return Err(Unavailable::Defect(other.into())),
-            };
-            warn!(commit = %batch.id(), "the outcome of a commit is unknown: reading its keys");
-            let keys: Vec<Key> = batch.writes().iter().map(|write| write.key().clone()).collect();
-            if let Ok(records) = self.ports.store.get(tenant.id, &keys).await
-                && records.iter().flatten().any(|record| record.version == batch.id())
-            {
-                self.forget_written(tenant, batch);
-                return Ok(Applied::Yes);
-            }
-            replays += 1;
-            if replays > Self::MAX_REPLAYS {
-                return Err(Unavailable::Store(source));
-            }
-            // The same id again: without effect if the first one arrives after all.
+        let (store, entropy) = (&*self.ports.store, &*self.ports.entropy);
+        let applied = commit(store, entropy, tenant.id, batch).await?;
+        if applied == Applied::Yes {
+            batch.writes().iter().for_each(|write| self.cache.forget(tenant.id, write.key()));
         }
+        Ok(applied)
     }
-
-    fn forget_written(&self, tenant: &Tenant, batch: &Batch) {
-        batch.writes().iter().for_each(|write| self.cache.forget(tenant.id, write.key()));
-    }
-}
-
-enum Applied {
-    Yes,
-    Conflict,
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
-use auth_store::{Key, Record};
+use auth_store::{Key, Record, Timestamp};
 
 use crate::decision::Unavailable;
 use crate::decision::work::{Done, Work};
@@ -43,6 +43,13 @@ impl Asks {
     #[must_use]
     pub fn read_cached<K: Kind>(mut self, key: &TypedKey<K>) -> Self {
         self.reads.push((key.raw().clone(), Freshness::Cached));
+        self
+    }
+
+    /// Also asks for a counter.
+    #[must_use]
+    pub fn read_counter(mut self, key: &Key) -> Self {
+        self.reads.push((key.clone(), Freshness::Stored));
         self
     }
 
@@ -135,6 +142,19 @@ impl Facts {
         };
         // The kind is part of the key, so the slot of a key is always of one kind.
         Ok(parsed.downcast().ok())
+    }
+
+    /// The sum of the counter at `key`: 0 if it has not begun, or its window is over.
+    ///
+    /// # Errors
+    /// [`Need`] if it was not read yet, or is no counter.
+    pub fn counter(&self, key: &Key, now: Timestamp) -> Result<u64, Need> {
+        let Some((_, slot, _)) = self.records.iter().find(|(known, ..)| known == key) else {
+            return Err(Need::Facts(Asks::none().read_counter(key)));
+        };
+        let running = |record: &&Record| record.keep_until.is_none_or(|until| now < until);
+        let Some(record) = slot.record.as_ref().filter(running) else { return Ok(0) };
+        record.value.parse().map_err(|_| Unavailable::Defect("not a counter".into()).into())
     }
 
     /// The result of work.

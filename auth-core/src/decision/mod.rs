@@ -12,14 +12,19 @@
 //!                                                └ Unknown: read the batch's keys to find out
 //! ```
 
+pub(crate) mod commit;
+mod deadline;
 mod driver;
 mod facts;
 mod record_cache;
 mod rng;
 mod work;
 
-use auth_store::{Batch, BatchBuilder, ClassMarker, CommitId, InvalidBatch, Main, Timestamp};
+use auth_store::{
+    Batch, BatchBuilder, ClassMarker, CommitId, InvalidBatch, Main, Side, TenantId, Timestamp,
+};
 
+pub use deadline::within;
 pub use driver::Driver;
 pub use facts::{Asks, Facts, Need};
 pub use record_cache::RecordCache;
@@ -71,6 +76,12 @@ impl Cx<'_> {
     /// Starts the batch of this decision.
     #[must_use]
     pub fn batch(&self) -> BatchBuilder<Main> {
+        Batch::builder(self.commit_id, self.now)
+    }
+
+    /// Starts a batch of what may be lost, in place of the other.
+    #[must_use]
+    pub fn side_batch(&self) -> BatchBuilder<Side> {
         Batch::builder(self.commit_id, self.now)
     }
 }
@@ -143,9 +154,18 @@ pub enum Unavailable {
         #[source]
         source: auth_store::Source,
     },
+    /// Something took longer than a request may wait. It may still take effect.
+    #[error("no answer within {limit:?}")]
+    Timeout {
+        /// How long it was waited for.
+        limit: std::time::Duration,
+    },
     /// The source of randomness failed.
     #[error(transparent)]
     Entropy(#[from] crate::NoEntropy),
+    /// The tenant was deleted: nothing of it is answered any more, and it does not come back.
+    #[error("the tenant `{0}` was deleted: serve another one, under another name")]
+    TenantDeleted(TenantId),
     /// A counter inside a batch was full.
     #[error("a counter is full")]
     Full,

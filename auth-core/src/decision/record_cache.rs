@@ -8,6 +8,8 @@ use std::time::Duration;
 use auth_store::{Key, TenantId, Timestamp};
 
 use crate::decision::facts::Slot;
+use crate::record::Kind;
+use crate::tombstone::Tombstone;
 
 /// Keeps records that may be a few seconds old.
 ///
@@ -16,6 +18,8 @@ use crate::decision::facts::Slot;
 pub struct RecordCache {
     ttl: Duration,
     records: RwLock<HashMap<(TenantId, Key), Cached>>,
+    /// When a tenant was last seen without a tombstone: a yes like any other.
+    alive: RwLock<HashMap<TenantId, Timestamp>>,
 }
 
 /// When a record was read, and the record.
@@ -30,13 +34,27 @@ impl RecordCache {
     /// An empty cache. A `ttl` of zero caches nothing.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
-        Self { ttl, records: RwLock::default() }
+        Self { ttl, records: RwLock::default(), alive: RwLock::default() }
     }
 
     pub(crate) fn get(&self, tenant: TenantId, key: &Key, now: Timestamp) -> Option<Arc<Slot>> {
         let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
         let (read_at, slot) = records.get(&(tenant, key.clone()))?;
-        (*read_at <= now && now.since(*read_at) < self.ttl).then(|| slot.clone())
+        self.is_fresh(*read_at, now).then(|| slot.clone())
+    }
+
+    fn is_fresh(&self, read_at: Timestamp, now: Timestamp) -> bool {
+        read_at <= now && now.since(read_at) < self.ttl
+    }
+
+    /// Whether the tenant was there a moment ago.
+    pub(crate) fn is_alive(&self, tenant: TenantId, now: Timestamp) -> bool {
+        let alive = self.alive.read().unwrap_or_else(PoisonError::into_inner);
+        alive.get(&tenant).is_some_and(|read_at| self.is_fresh(*read_at, now))
+    }
+
+    pub(crate) fn put_alive(&self, tenant: TenantId, now: Timestamp) {
+        self.alive.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, now);
     }
 
     pub(crate) fn put(&self, tenant: TenantId, key: &Key, now: Timestamp, slot: &Arc<Slot>) {
@@ -52,6 +70,9 @@ impl RecordCache {
 
     /// Forgets a record, after this process changed it.
     pub fn forget(&self, tenant: TenantId, key: &Key) {
+        if key.kind() == Tombstone::NAME {
+            self.alive.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        }
         let name = (tenant, key.clone());
         // Most records are never cached, and reading does not keep others from reading.
         if self.records.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {

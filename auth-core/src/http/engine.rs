@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::http::respond;
+use crate::http::{BodyLimit, respond};
 
 /// A request with its whole body.
 pub type Request = http::Request<Bytes>;
@@ -36,14 +36,11 @@ pub struct Route {
     pub listener: Listener,
     /// What it does: the name by which [`Engine::call`] is told.
     pub operation: &'static str,
-    /// The longest body, in bytes.
-    pub body_limit: usize,
+    /// What of a body is taken: 64 KiB in 10 seconds unless a route says otherwise.
+    pub body_limit: BodyLimit,
 }
 
 impl Route {
-    /// The longest body unless a route says otherwise: 64 KiB.
-    pub const BODY_LIMIT: usize = 64 * 1024;
-
     /// A public route.
     #[must_use]
     pub fn public(method: Method, path: impl Into<String>, operation: &'static str) -> Self {
@@ -52,8 +49,14 @@ impl Route {
             path: path.into(),
             listener: Listener::Public,
             operation,
-            body_limit: Self::BODY_LIMIT,
+            body_limit: BodyLimit::DEFAULT,
         }
+    }
+
+    /// A route for operators and trusted services.
+    #[must_use]
+    pub fn admin(method: Method, path: impl Into<String>, operation: &'static str) -> Self {
+        Self { listener: Listener::Admin, ..Self::public(method, path, operation) }
     }
 }
 
@@ -74,20 +77,20 @@ pub trait Engine: Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// The paths that an engine has on a listener, each with the longest body of its routes, in bytes: what an
-/// adapter registers.
+/// The paths that an engine has on a listener, each with what the most generous of its routes takes of a
+/// body: what an adapter registers.
 #[must_use]
-pub fn paths(engine: &dyn Engine, listener: Listener) -> BTreeMap<&str, usize> {
+pub fn paths(engine: &dyn Engine, listener: Listener) -> BTreeMap<&str, BodyLimit> {
     let mut paths = BTreeMap::new();
     for route in engine.routes().iter().filter(|route| route.listener == listener) {
-        let limit = paths.entry(route.path.as_str()).or_insert(0);
-        *limit = route.body_limit.max(*limit);
+        let limit = paths.entry(route.path.as_str()).or_insert(route.body_limit);
+        *limit = route.body_limit.or(*limit);
     }
     paths
 }
 
 /// Answers a request by the engine's table: 404 for an unknown path, 405 with `Allow` for another method
-/// (RFC 9110 §15.5.6), 413 for a body over the route's limit.
+/// (RFC 9110 §15.5.6), 415 for a body that is encoded, 413 for one over the route's limit.
 pub async fn dispatch(engine: &dyn Engine, listener: Listener, request: Request) -> Response {
     let path = request.uri().path();
     let here =
@@ -111,8 +114,16 @@ pub async fn dispatch(engine: &dyn Engine, listener: Listener, request: Request)
         }
         return response;
     };
-    if request.body().len() > route.body_limit {
-        return respond::text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n");
+    if is_encoded(&request) {
+        // What is small here may be endless once it is unpacked (RFC 9110 §8.4, §12.5.3).
+        let line = "a body is sent as it is, without a content encoding\n";
+        let mut response = respond::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, line);
+        let identity = HeaderValue::from_static("identity");
+        response.headers_mut().insert(header::ACCEPT_ENCODING, identity);
+        return response;
+    }
+    if request.body().len() > route.body_limit.bytes {
+        return BodyLimit::too_long();
     }
     let mut response = engine.call(route.operation, request).await;
     if head {
@@ -122,4 +133,9 @@ pub async fn dispatch(engine: &dyn Engine, listener: Listener, request: Request)
         *response.body_mut() = Bytes::new();
     }
     response
+}
+
+fn is_encoded(request: &Request) -> bool {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

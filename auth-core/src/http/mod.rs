@@ -3,6 +3,7 @@
 //! An engine is a table of routes and a way to answer them; adapters translate and do nothing else, so
 //! that every framework behaves the same.
 
+mod body;
 mod cookie;
 mod cors;
 mod engine;
@@ -11,6 +12,7 @@ mod locale;
 mod proxy;
 mod respond;
 
+pub use body::BodyLimit;
 pub use cookie::{CookieScope, CookieSpec, cookie};
 pub use cors::CorsPolicy;
 pub use engine::{Engine, Listener, Request, Response, Route, dispatch, paths};

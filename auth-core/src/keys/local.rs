@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use auth_store::{Batch, CommitError, CommitId, Main, Store, TenantId, Timestamp};
+use auth_store::{Batch, CommitError, CommitId, Main, Store, TenantId, Timestamp, When, Write};
 use tracing::{info, warn};
 
 use crate::clock::Entropy;
-use crate::decision::{Rng, Signature, Unavailable};
+use crate::decision::{Rng, Signature, Unavailable, within};
 use crate::id::KeyId;
-use crate::keys::rotation::{KeyPolicy, KeySetRecord, Plan, StoredKey, plan};
+use crate::keys::rotation::{KeyPolicy, KeySetRecord, Plan, StoredKey, Wish, plan};
 use crate::keys::{
     InvalidSigningKey, KeySource, PublishedKey, PublishedKeys, SigningAlgorithm, SigningKey,
     TokenSigner,
@@ -19,6 +20,7 @@ use crate::keys::{
 use crate::record::{Found, Kind};
 use crate::seal::{Purpose, SealError};
 use crate::tenant::Tenant;
+use crate::tombstone::Tombstone;
 
 const PURPOSE: Purpose = Purpose::new("signing key");
 
@@ -30,6 +32,8 @@ pub struct LocalKeys {
     /// Keys that the operator supplied, one for each algorithm at most.
     supplied: Vec<SigningKey>,
     loaded: RwLock<HashMap<TenantId, Loaded>>,
+    /// From when on the keys of a tenant may be read again, after an attempt that has not succeeded.
+    attempts: Mutex<HashMap<TenantId, Instant>>,
 }
 
 #[derive(Clone)]
@@ -40,6 +44,9 @@ struct Loaded {
 }
 
 impl LocalKeys {
+    /// How long a request waits for keys to be read again before it goes by those that it knows.
+    const ATTEMPT: Duration = Duration::from_secs(1);
+
     /// Keys in `store`. A `supplied` key is taken instead of a new one for its algorithm, and is
     /// replaced by supplying another one only; of several for one algorithm the last counts.
     #[must_use]
@@ -56,7 +63,8 @@ impl LocalKeys {
             seen.push(key.algorithm());
             first
         });
-        Self { store, entropy, policy, supplied, loaded: RwLock::default() }
+        let (loaded, attempts) = (RwLock::default(), Mutex::default());
+        Self { store, entropy, policy, supplied, loaded, attempts }
     }
 
     /// How long new keys are published before they sign, and so on.
@@ -77,7 +85,23 @@ impl LocalKeys {
         algorithm: SigningAlgorithm,
         now: Timestamp,
     ) -> Result<(), KeysUnusable> {
-        self.reload(tenant, now, Some(algorithm)).await.map(drop)
+        self.reload(tenant, now, &Wish::Rotate(algorithm)).await.map(drop)
+    }
+
+    /// Withdraws a key that may be in the wrong hands: it leaves the JWK set, and nothing that it signed
+    /// is good any more, here at once and in every other process within [`KeyPolicy::reload_every`]. If
+    /// it was the key that signs, another one signs from now on. To do it again is harmless.
+    ///
+    /// # Errors
+    /// [`KeysUnusable::Unknown`] if there is no such key. After [`KeysUnusable::Revoked`] it *is* revoked,
+    /// but no successor could be made: supply one.
+    pub async fn revoke(
+        &self,
+        tenant: &Tenant,
+        kid: &KeyId,
+        now: Timestamp,
+    ) -> Result<(), KeysUnusable> {
+        self.reload(tenant, now, &Wish::Revoke(kid.clone())).await.map(drop)
     }
 
     /// Reads the keys, and makes or removes what the policy says.
@@ -85,42 +109,70 @@ impl LocalKeys {
     /// # Errors
     /// [`KeysUnusable`].
     pub async fn load(&self, tenant: &Tenant, now: Timestamp) -> Result<(), KeysUnusable> {
-        self.reload(tenant, now, None).await.map(drop)
+        self.reload(tenant, now, &Wish::Nothing).await.map(drop)
     }
 
     async fn reload(
         &self,
         tenant: &Tenant,
         now: Timestamp,
-        rotate: Option<SigningAlgorithm>,
+        wish: &Wish,
     ) -> Result<Loaded, KeysUnusable> {
         let key = KeySetRecord::key(&[]);
         // A replica may change the set at the same time; then what it made is there the next time.
         for _ in 0..4 {
-            let read = self.store.get(tenant.id, std::slice::from_ref(key.raw())).await;
-            let record = read.map_err(Unavailable::from)?.into_iter().next().flatten();
+            let tombstone = Tombstone::here().raw().clone();
+            let read = self.store.get(tenant.id, &[key.raw().clone(), tombstone.clone()]).await;
+            let mut read = read.map_err(Unavailable::from)?.into_iter();
+            let record = read.next().flatten();
+            if read.next().flatten().is_some() {
+                self.loaded.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant.id);
+                return Err(Unavailable::TenantDeleted(tenant.id).into());
+            }
             let found = record.as_ref().map(Found::<KeySetRecord>::read).transpose();
             let found = found.map_err(Unavailable::from)?;
             let mut set = found.as_ref().map(|f| f.value.clone()).unwrap_or_default();
-            let mut plan = plan(&set, &self.policy, now, rotate);
+            if let Wish::Revoke(kid) = wish
+                && !set.revoked.contains(kid)
+                && !set.keys.iter().any(|key| key.kid == *kid)
+            {
+                return Err(KeysUnusable::Unknown(kid.clone()));
+            }
+            let mut plan = plan(&set, &self.policy, now, wish);
             self.put_supplied(&set, &mut plan, now);
             if plan.is_empty() {
                 return self.keep(tenant, &set, now);
             }
-            self.carry_out(tenant, &mut set, &plan).await?;
+            let failed = self.carry_out(tenant, &mut set, &plan, now).await.err();
+            // A key is revoked even if no successor can be made.
+            let failed = match failed {
+                Some(error) if plan.revoke.is_none() => {
+                    // What stands there is known, too: it may be that another process revoked a key.
+                    let stored = found.map(|found| found.value).unwrap_or_default();
+                    return self.keep(tenant, &stored, now).and(Err(error));
+                }
+                failed => failed,
+            };
             let write = match &found {
                 Some(found) => found.replace(&set).map_err(Unavailable::from)?,
                 None => key.create(&set),
             };
             let mut id = [0; 16];
             self.entropy.fill(&mut id).map_err(Unavailable::from)?;
-            let batch = Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write);
+            // A tenant that is deleted meanwhile does not get new keys.
+            let alive = Write::Check { key: tombstone, when: When::Absent };
+            let batch =
+                Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write).write(alive);
             match self.store.commit(tenant.id, &batch.build().map_err(Unavailable::from)?).await {
                 Ok(_) => {
                     for (algorithm, from) in &plan.create {
                         info!(target: "audit", tenant = %tenant.id, %algorithm, %from, "signing_key_published");
                     }
-                    return self.keep(tenant, &set, now);
+                    if let Some(kid) = &plan.revoke {
+                        info!(target: "audit", tenant = %tenant.id, %kid, "signing_key_revoked");
+                    }
+                    let kept = self.keep(tenant, &set, now);
+                    return failed.map_or(kept, Err);
                 }
                 Err(CommitError::Conflict(_) | CommitError::Unknown(_)) => {}
                 Err(error) => return Err(Unavailable::Store(error.into()).into()),
@@ -133,6 +185,9 @@ impl LocalKeys {
     /// No other is made in its place, not even when it is old: it would come back once it is retired.
     fn put_supplied(&self, set: &KeySetRecord, plan: &mut Plan, now: Timestamp) {
         for key in &self.supplied {
+            if set.revoked.contains(key.kid()) || plan.revoke.as_ref() == Some(key.kid()) {
+                continue;
+            }
             plan.create.retain(|(algorithm, _)| *algorithm != key.algorithm());
             if !set.keys.iter().any(|stored| stored.kid == *key.kid()) {
                 let first = !set.keys.iter().any(|stored| stored.alg == key.algorithm());
@@ -147,15 +202,31 @@ impl LocalKeys {
         tenant: &Tenant,
         set: &mut KeySetRecord,
         plan: &Plan,
+        now: Timestamp,
     ) -> Result<(), KeysUnusable> {
-        set.keys.retain(|key| !plan.remove.contains(&key.kid));
+        set.keys.retain(|key| {
+            !plan.remove.contains(&key.kid) && plan.revoke.as_ref() != Some(&key.kid)
+        });
+        set.revoked.extend(plan.revoke.clone());
+        for key in set.keys.iter_mut().filter(|key| plan.activate.contains(&key.kid)) {
+            key.active_from = now;
+        }
         for (algorithm, active_from) in &plan.create {
             let supplied = self.supplied.iter().find(|key| {
-                key.algorithm() == *algorithm && !set.keys.iter().any(|k| k.kid == *key.kid())
+                key.algorithm() == *algorithm
+                    && !set.revoked.contains(key.kid())
+                    && !set.keys.iter().any(|k| k.kid == *key.kid())
             });
             let key = match supplied {
                 Some(key) => key.clone(),
-                None => generate(*algorithm).await?,
+                None => generate(*algorithm).await.map_err(|error| {
+                    let revoked = |key: &&SigningKey| set.revoked.contains(key.kid());
+                    let same = self.supplied.iter().filter(|key| key.algorithm() == *algorithm);
+                    match same.clone().find(revoked) {
+                        Some(key) => KeysUnusable::Revoked(key.kid().clone()),
+                        None => error,
+                    }
+                })?,
             };
             let mut seed = [0; 32];
             self.entropy.fill(&mut seed).map_err(Unavailable::from)?;
@@ -205,6 +276,22 @@ impl LocalKeys {
         Ok(loaded)
     }
 
+    /// Whether it is this request that reads the keys again: one at a time does, and one a second while
+    /// none succeeds.
+    fn may_attempt(&self, tenant: TenantId) -> bool {
+        let now = Instant::now();
+        let mut attempts = self.attempts();
+        let may = attempts.get(&tenant).is_none_or(|from| *from <= now);
+        if may {
+            attempts.insert(tenant, now + Self::ATTEMPT);
+        }
+        may
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, HashMap<TenantId, Instant>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn remembered(&self, tenant: TenantId) -> Option<Loaded> {
         self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned()
     }
@@ -234,15 +321,29 @@ impl KeySource for LocalKeys {
         {
             return Ok(known.published.clone());
         }
-        match (self.reload(tenant, now, None).await, known) {
-            (Ok(loaded), _) => Ok(loaded.published),
-            // The keys that are known stay good: a store that is away must not stop verification.
-            (Err(error), Some(known)) => {
-                warn!(%error, "signing keys could not be read again");
-                Ok(known.published)
+        let Some(known) = known else {
+            return match self.reload(tenant, now, &Wish::Nothing).await {
+                Ok(loaded) => Ok(loaded.published),
+                Err(KeysUnusable::Unavailable(error)) => Err(error),
+                Err(error) => Err(Unavailable::Defect(error.into())),
+            };
+        };
+        // The keys that are known stay good: a store that is away, or slow, must not stop verification.
+        if !self.may_attempt(tenant.id) {
+            return Ok(known.published);
+        }
+        let reload = within(Self::ATTEMPT, self.reload(tenant, now, &Wish::Nothing)).await;
+        match reload.map_err(KeysUnusable::from).and_then(|reloaded| reloaded) {
+            Ok(loaded) => {
+                self.attempts().remove(&tenant.id);
+                Ok(loaded.published)
             }
-            (Err(KeysUnusable::Unavailable(error)), None) => Err(error),
-            (Err(error), None) => Err(Unavailable::Defect(error.into())),
+            Err(KeysUnusable::Unavailable(error @ Unavailable::TenantDeleted(_))) => Err(error),
+            Err(error) => {
+                warn!(%error, "signing keys could not be read again");
+                // What was read before something else failed counts, such as that a key is revoked.
+                Ok(self.remembered(tenant.id).unwrap_or(known).published)
+            }
         }
     }
 }
@@ -280,4 +381,10 @@ pub enum KeysUnusable {
     /// A key cannot be made or read.
     #[error(transparent)]
     Invalid(#[from] InvalidSigningKey),
+    /// The key that is supplied was revoked, and none can be made in its place.
+    #[error("the signing key `{0}` that is supplied was revoked: supply another one")]
+    Revoked(KeyId),
+    /// There is no key of this name.
+    #[error("there is no signing key `{0}`: the JWK set lists those that there are")]
+    Unknown(KeyId),
 }

@@ -23,8 +23,8 @@ pub struct KeyPolicy {
     /// How long a replaced key stays published: as long as anything that it signed may come back, which
     /// for id tokens as logout hints is the longest login session. Default: 31 days.
     pub keep_after: Duration,
-    /// How often a process looks for what others changed; at most half of `publish_before`.
-    /// Default: one minute.
+    /// How long a process goes by what it read: for as long it may sign with a key that another one
+    /// revoked. At most half of `publish_before`. Default: one second, which is one read a second.
     pub reload_every: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Default for KeyPolicy {
             publish_before: HOUR,
             rotate_every: Some(HOUR * 24 * 90),
             keep_after: HOUR * 24 * 31,
-            reload_every: Duration::from_secs(60),
+            reload_every: Duration::from_secs(1),
         }
     }
 }
@@ -45,6 +45,9 @@ impl Default for KeyPolicy {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct KeySetRecord {
     pub(super) keys: Vec<StoredKey>,
+    /// Keys that are never to come back, not even if the operator still supplies them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) revoked: Vec<KeyId>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -75,21 +78,39 @@ pub(super) struct Plan {
     pub(super) create: Vec<(SigningAlgorithm, Timestamp)>,
     /// Remove these, which can have signed nothing that is still good.
     pub(super) remove: Vec<KeyId>,
+    /// Remove this one, whatever it signed, and never take it again.
+    pub(super) revoke: Option<KeyId>,
+    /// Let these sign at once.
+    pub(super) activate: Vec<KeyId>,
 }
 
 impl Plan {
     pub(super) fn is_empty(&self) -> bool {
-        self.create.is_empty() && self.remove.is_empty()
+        *self == Self::default()
     }
 }
 
-/// Decides what a key set needs at `now`. `rotate` asks for a new key whatever the age of the old one.
-pub(super) fn plan(
-    set: &KeySetRecord,
-    policy: &KeyPolicy,
-    now: Timestamp,
-    rotate: Option<SigningAlgorithm>,
-) -> Plan {
+/// What an operator asks of a key set besides what its policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wish {
+    Nothing,
+    /// A new key, whatever the age of the old one.
+    Rotate(SigningAlgorithm),
+    /// That nothing which this key signed is good any more.
+    Revoke(KeyId),
+}
+
+/// Decides what a key set needs at `now`.
+pub(super) fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish: &Wish) -> Plan {
+    if let Wish::Revoke(kid) = wish
+        && let Some(key) = set.keys.iter().find(|key| key.kid == *kid)
+    {
+        return revocation(set, key, now);
+    }
+    let rotate = match wish {
+        Wish::Rotate(algorithm) => Some(*algorithm),
+        _ => None,
+    };
     let mut plan = Plan::default();
     for algorithm in &policy.algorithms {
         let newest =
@@ -121,6 +142,22 @@ pub(super) fn plan(
     plan
 }
 
+/// Takes a key out at once. If it was the one that signs, its successor signs at once, too: the one that
+/// was published already, or a new one that verifiers have yet to fetch.
+fn revocation(set: &KeySetRecord, revoked: &StoredKey, now: Timestamp) -> Plan {
+    let others = || set.keys.iter().filter(|key| key.alg == revoked.alg && key.kid != revoked.kid);
+    let signs = revoked.active_from <= now
+        && !others().any(|key| revoked.active_from < key.active_from && key.active_from <= now);
+    let mut plan = Plan { revoke: Some(revoked.kid.clone()), ..Plan::default() };
+    if signs {
+        match others().filter(|key| key.active_from > now).min_by_key(|key| key.active_from) {
+            Some(pending) => plan.activate.push(pending.kid.clone()),
+            None => plan.create.push((revoked.alg, now)),
+        }
+    }
+    plan
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +176,7 @@ mod tests {
             sealed: String::new(),
             active_from: *active_from,
         };
-        KeySetRecord { keys: active_from.iter().map(key).collect(), unknown: Unknown::default() }
+        KeySetRecord { keys: active_from.iter().map(key).collect(), ..KeySetRecord::default() }
     }
 
     fn policy() -> KeyPolicy {
@@ -149,26 +186,49 @@ mod tests {
 
     #[test]
     fn the_first_key_signs_at_once() {
-        let plan = plan(&set(&[]), &policy(), at(DAY), None);
+        let plan = plan(&set(&[]), &policy(), at(DAY), &Wish::Nothing);
         assert_eq!(plan.create, [(SigningAlgorithm::Es256, at(DAY))]);
     }
 
     #[test]
     fn a_new_key_is_published_before_it_signs() {
         let first = at(Duration::ZERO);
-        assert!(plan(&set(&[first]), &policy(), at(DAY * 89), None).is_empty());
+        assert!(plan(&set(&[first]), &policy(), at(DAY * 89), &Wish::Nothing).is_empty());
         let now = at(DAY * 90 - HOUR);
-        let due = plan(&set(&[first]), &policy(), now, None);
+        let due = plan(&set(&[first]), &policy(), now, &Wish::Nothing);
         assert_eq!(due.create, [(SigningAlgorithm::Es256, at(DAY * 90))]);
         let pending = set(&[first, at(DAY * 90)]);
-        assert!(plan(&pending, &policy(), now, Some(SigningAlgorithm::Es256)).is_empty());
+        assert!(plan(&pending, &policy(), now, &Wish::Rotate(SigningAlgorithm::Es256)).is_empty());
     }
 
     #[test]
     fn a_replaced_key_stays_until_its_tokens_are_expired() {
         let both = set(&[at(Duration::ZERO), at(DAY)]);
-        assert!(plan(&both, &policy(), at(DAY * 2 - HOUR), None).remove.is_empty());
-        let gone = plan(&both, &policy(), at(DAY * 2), None);
+        assert!(plan(&both, &policy(), at(DAY * 2 - HOUR), &Wish::Nothing).remove.is_empty());
+        let gone = plan(&both, &policy(), at(DAY * 2), &Wish::Nothing);
         assert_eq!(gone.remove, [both.keys[0].kid.clone()]);
+    }
+
+    #[test]
+    fn a_revoked_key_has_a_successor_that_signs_at_once() {
+        let revoke = |set: &KeySetRecord, place: usize, now| {
+            plan(set, &policy(), now, &Wish::Revoke(set.keys[place].kid.clone()))
+        };
+        let alone = set(&[at(Duration::ZERO)]);
+        let made = revoke(&alone, 0, at(DAY));
+        assert_eq!(made.create, [(SigningAlgorithm::Es256, at(DAY))]);
+        assert_eq!(made.revoke, Some(alone.keys[0].kid.clone()));
+
+        // One is published already, and one is long replaced: the first takes over.
+        let three = set(&[at(Duration::ZERO), at(DAY), at(DAY * 3)]);
+        let taken = revoke(&three, 1, at(DAY * 2));
+        assert_eq!(taken.activate, [three.keys[2].kid.clone()]);
+        assert!(taken.create.is_empty());
+        // Who does not sign needs no successor.
+        for place in [0, 2] {
+            let plan = revoke(&three, place, at(DAY * 2));
+            assert!(plan.create.is_empty() && plan.activate.is_empty());
+            assert!(plan.revoke.is_some());
+        }
     }
 }

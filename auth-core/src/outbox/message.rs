@@ -1,14 +1,18 @@
 //! [`Message`]: one effect that waits to be delivered.
 
+use std::fmt;
 use std::time::Duration;
 
 use auth_store::limits::DUE_SHARDS;
-use auth_store::{Due, Main, Queue, Timestamp, Write};
+use auth_store::{Due, IndexEntry, Key, Main, Queue, Timestamp, Write};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decision::Rng;
-use crate::record::{Kind, Unknown};
+use crate::queue::{LEASE, Queued, backoff};
+use crate::record::{Kind, TypedKey, Unknown};
 
 /// An event that must not be lost, in the same commit as what it tells of.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +44,38 @@ impl Event {
             due: Some(now),
             shard,
             delivered: false,
+            death: None,
             unknown: Unknown::default(),
         };
         Message::key(&[&now.as_millis().to_be_bytes(), &id]).create(&message)
+    }
+}
+
+/// The name of a message: when it was written, and 128 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId([u8; 24]);
+
+impl MessageId {
+    /// Reads the text form; `None` if it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    pub(super) fn of(key: &Key) -> Option<Self> {
+        Some(Self(key.parts().concat().try_into().ok()?))
+    }
+
+    pub(super) fn key(&self) -> TypedKey<Message> {
+        let (millis, id) = self.0.split_at(8);
+        Message::key(&[millis, id])
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
@@ -63,15 +96,41 @@ pub struct Message {
     /// Delivered; the record is only waiting to be swept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     delivered: bool,
+    /// When it became a dead letter, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    death: Option<Death>,
     #[serde(flatten)]
     unknown: Unknown,
+}
+
+/// The end of a message that could not be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Death {
+    pub(super) at: Timestamp,
+    pub(super) cause: CauseOfDeath,
+}
+
+/// Why a message was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CauseOfDeath {
+    /// The last of its attempts was refused.
+    Refused,
+    /// The last of its attempts never ended: whoever made it died, or could not write down what came of it.
+    Lost,
 }
 
 impl Message {
     /// After how many attempts a message becomes a dead letter.
     pub const MAX_ATTEMPTS: u32 = 12;
     /// For how long a worker may deliver before another may try.
-    pub const LEASE: Duration = Duration::from_secs(60);
+    pub const LEASE: Duration = LEASE;
+    /// For how long a dead letter waits for an operator: 30 days.
+    pub const DEAD_LETTER_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+    /// The index in which dead letters stand, by the time of their death.
+    pub(super) const DEAD_LETTERS: &'static str = "dead_letter";
 
     /// Whether it is a dead letter.
     #[must_use]
@@ -79,23 +138,38 @@ impl Message {
         self.due.is_none() && !self.delivered
     }
 
+    /// Whether every attempt was used up, and none of them brought an end.
+    pub(super) fn is_lost(&self) -> bool {
+        self.attempts >= Self::MAX_ATTEMPTS
+    }
+
+    /// Versions of the program before this one did not write it down.
+    pub(super) fn death(&self) -> Death {
+        let unwritten = Death { at: self.happened_at, cause: CauseOfDeath::Refused };
+        self.death.unwrap_or(unwritten)
+    }
+
     /// The message once it is delivered: not due any more, and past its retention.
     pub(super) fn delivered(&self) -> Self {
         Self { delivered: true, due: None, ..self.clone() }
     }
 
-    /// The message while a worker has it.
-    pub(super) fn leased(&self, now: Timestamp) -> Self {
-        let due = Some(now.saturating_add(Self::LEASE));
-        Self { attempts: self.attempts + 1, due, ..self.clone() }
-    }
-
     /// The message after a failed attempt: due again after 2, 4, 8, … seconds, at most an hour.
     pub(super) fn failed(&self, now: Timestamp) -> Self {
-        let wait = 2_u64.saturating_pow(self.attempts).min(3600);
-        let again = now.saturating_add(Duration::from_secs(wait));
-        let due = (self.attempts < Self::MAX_ATTEMPTS).then_some(again);
-        Self { due, ..self.clone() }
+        if self.attempts >= Self::MAX_ATTEMPTS {
+            return self.buried(now, CauseOfDeath::Refused);
+        }
+        Self { due: Some(now.saturating_add(backoff(self.attempts))), ..self.clone() }
+    }
+
+    /// The message as a dead letter.
+    pub(super) fn buried(&self, at: Timestamp, cause: CauseOfDeath) -> Self {
+        Self { due: None, death: Some(Death { at, cause }), ..self.clone() }
+    }
+
+    /// The message with all its attempts before it, due at once.
+    pub(super) fn replayed(&self, now: Timestamp) -> Self {
+        Self { due: Some(now), death: None, attempts: 0, ..self.clone() }
     }
 }
 
@@ -103,16 +177,30 @@ impl Kind for Message {
     type Class = Main;
     const NAME: &'static str = "outbox";
 
-    /// Dead letters wait for an operator for 30 days.
+    fn index(&self) -> Vec<IndexEntry> {
+        let entry = || {
+            let at = self.death().at.as_millis().to_be_bytes();
+            IndexEntry::new(Self::DEAD_LETTERS, at)
+        };
+        self.is_dead().then(entry).into_iter().collect()
+    }
+
     fn keep_until(&self) -> Option<Timestamp> {
         if self.delivered {
             return Some(self.happened_at);
         }
-        let month = Duration::from_secs(30 * 24 * 3600);
-        self.is_dead().then(|| self.happened_at.saturating_add(month))
+        self.is_dead().then(|| self.death().at.saturating_add(Self::DEAD_LETTER_RETENTION))
     }
 
     fn due(&self) -> Option<Due> {
         self.due.map(|at| Due { queue: Queue::Outbox, at, shard: self.shard })
+    }
+}
+
+impl Queued for Message {
+    const QUEUE: Queue = Queue::Outbox;
+
+    fn leased(&self, until: Timestamp) -> Self {
+        Self { attempts: self.attempts + 1, due: Some(until), ..self.clone() }
     }
 }

@@ -1,82 +1,32 @@
 //! [`OutboxWorker`]: delivers messages, at least once each.
 
-use std::fmt;
-use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_store::limits::DUE_SHARDS;
-use auth_store::{Batch, CommitError, CommitId, Key, Main, Queue, Record, Store, TenantId, Write};
+use auth_store::{Key, Store, TenantId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
 use ring::digest;
-use tracing::{info, warn};
+use tracing::{debug, error, warn};
 
 use crate::clock::{Clock, Entropy};
-use crate::decision::Unavailable;
-use crate::outbox::message::Message;
+use crate::decision::{Unavailable, within};
+use crate::outbox::deliver::{Deliver, DeliveryError};
+use crate::outbox::message::{CauseOfDeath, Message};
+use crate::queue::{self, Leases, Worker};
 use crate::record::Found;
 
-/// Where messages go.
-#[async_trait]
-pub trait Deliver: Send + Sync + fmt::Debug + 'static {
-    /// Delivers a message. It may come again under the same `idempotency_key`, if the answer to an
-    /// earlier attempt was lost.
-    ///
-    /// # Errors
-    /// [`DeliveryError`]; it is tried again later.
-    async fn deliver(
-        &self,
-        tenant: TenantId,
-        idempotency_key: &str,
-        message: &Message,
-    ) -> Result<(), DeliveryError>;
-}
-
-/// A delivery failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the message could not be delivered")]
-#[non_exhaustive]
-pub struct DeliveryError {
-    /// Why.
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl DeliveryError {
-    /// Wraps the cause.
-    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { source: source.into() }
-    }
-}
-
-/// Writes messages to the log, under the target `audit`.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct DeliverToLog;
-
-#[async_trait]
-impl Deliver for DeliverToLog {
-    async fn deliver(
-        &self,
-        tenant: TenantId,
-        idempotency_key: &str,
-        message: &Message,
-    ) -> Result<(), DeliveryError> {
-        let Message { name, detail, happened_at, .. } = message;
-        info!(target: "audit", %tenant, event = name, %detail, %happened_at, id = idempotency_key);
-        Ok(())
-    }
-}
-
 /// Delivers the messages of every tenant. Run one on every replica: leases keep them apart.
+///
+/// Each attempt is told as an event under the target `outbox`: `delivered`, `failed`, `dead`, `taken`.
 #[derive(Debug, Clone)]
 pub struct OutboxWorker {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    leases: Leases,
     deliver: Arc<dyn Deliver>,
-    shards: Range<u16>,
+    time_limit: Duration,
 }
 
 /// What one round of a worker did.
@@ -85,17 +35,31 @@ pub struct OutboxWorker {
 pub struct Worked {
     /// Messages that were delivered.
     pub delivered: u32,
-    /// Messages that will be tried again, or became dead letters.
+    /// Messages whose delivery failed: they will be tried again, or became dead letters.
     pub failed: u32,
+    /// Messages that became dead letters.
+    pub dead: u32,
     /// Messages that another worker has.
     pub taken: u32,
     /// Messages that are damaged, or that a newer version of the program wrote: they stay as they are.
     pub unusable: u32,
 }
 
+/// What became of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Delivered,
+    Failed {
+        dead: bool,
+    },
+    /// Given up without another attempt.
+    Buried,
+    Taken,
+}
+
 impl OutboxWorker {
-    /// How many messages a round takes at most.
-    const ROUND: u32 = 64;
+    /// How long a delivery may take: 30 seconds.
+    pub const TIME_LIMIT: Duration = queue::TIME_LIMIT;
 
     /// A worker on every shard.
     #[must_use]
@@ -105,7 +69,15 @@ impl OutboxWorker {
         entropy: Arc<dyn Entropy>,
         deliver: Arc<dyn Deliver>,
     ) -> Self {
-        Self { store, clock, entropy, deliver, shards: 0..DUE_SHARDS }
+        let leases = Leases { store, clock, entropy };
+        Self { leases, deliver, time_limit: Self::TIME_LIMIT }
+    }
+
+    /// Gives a delivery another time, at most [`OutboxWorker::TIME_LIMIT`].
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit.min(Self::TIME_LIMIT);
+        self
     }
 
     /// Delivers what is due now.
@@ -113,89 +85,98 @@ impl OutboxWorker {
     /// # Errors
     /// [`Unavailable`] if the store is away; what was not delivered stays due.
     pub async fn run_once(&self) -> Result<Worked, Unavailable> {
-        let now = self.clock.now();
-        let due = self.store.due(Queue::Outbox, now, self.shards.clone(), Self::ROUND).await?;
-        let mut worked = Worked::default();
-        for (tenant, record) in due {
-            let leased = match self.lease(tenant, &record).await {
-                Ok(Some(leased)) => leased,
-                Ok(None) => {
-                    worked.taken += 1;
-                    continue;
-                }
-                // It must not keep the messages behind it waiting.
-                Err(error @ (Unavailable::Damaged(_) | Unavailable::Newer(_))) => {
-                    warn!(key = ?record.key, %error, "a message cannot be delivered by this process");
-                    worked.unusable += 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let id = idempotency_key(&record.key);
-            match self.deliver.deliver(tenant, &id, &leased.value).await {
-                Ok(()) => {
-                    self.finish(tenant, &leased).await?;
-                    worked.delivered += 1;
-                }
-                Err(error) => {
-                    warn!(event = leased.value.name, %error, "a message could not be delivered");
-                    let failed = leased.value.failed(self.clock.now());
-                    self.commit(tenant, leased.replace(&failed)?).await?;
+        let round = queue::once(self).await?;
+        let mut worked = Worked { unusable: round.unusable, ..Worked::default() };
+        for outcome in round.outcomes {
+            match outcome {
+                Outcome::Delivered => worked.delivered += 1,
+                Outcome::Failed { dead } => {
                     worked.failed += 1;
+                    worked.dead += u32::from(dead);
                 }
+                Outcome::Buried => worked.dead += 1,
+                Outcome::Taken => worked.taken += 1,
             }
         }
         Ok(worked)
     }
 
     /// Delivers for ever, looking every `interval`; spawn it on your runtime.
-    pub async fn run(self, interval: std::time::Duration) {
-        loop {
-            match self.run_once().await {
-                Ok(Worked { delivered, .. }) if delivered == Self::ROUND => continue,
-                Ok(_) => {}
-                Err(error) => warn!(%error, "the outbox could not be read"),
+    pub async fn run(self, interval: Duration) {
+        self.run_until(interval, std::future::pending()).await;
+    }
+
+    /// Delivers until `stop`, and ends once the deliveries that were begun have ended.
+    pub async fn run_until(self, interval: Duration, stop: impl Future<Output = ()>) {
+        queue::until(&self, interval, stop).await;
+    }
+
+    async fn attempt(
+        &self,
+        tenant: TenantId,
+        id: &str,
+        message: &Message,
+    ) -> Result<(), DeliveryError> {
+        let delivery = self.deliver.deliver(tenant, id, message);
+        // What is given up waits no more, so it does not go on when another worker has the message. What
+        // panics must not take the worker along; its message may hold anything and is not repeated.
+        let delivery = AssertUnwindSafe(within(self.time_limit, delivery)).catch_unwind().await;
+        let delivery = delivery.map_err(|_| DeliveryError::new("the delivery panicked"))?;
+        delivery.map_err(DeliveryError::new)?
+    }
+}
+
+#[async_trait]
+impl Worker for OutboxWorker {
+    type Item = Message;
+    type Outcome = Outcome;
+
+    fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    async fn work(&self, tenant: TenantId, found: Found<Message>) -> Result<Outcome, Unavailable> {
+        let id = idempotency_key(found.key().raw());
+        let name = found.value.name.clone();
+        if found.value.is_lost() {
+            // Whoever tried it last never came back: it must not take another worker along.
+            let buried = found.value.buried(self.leases.now(), CauseOfDeath::Lost);
+            let lease = queue::Lease { tenant, found };
+            return Ok(match self.leases.write(lease, buried, Vec::new()).await? {
+                Some(_) => {
+                    error!(target: "outbox", %tenant, event = name, id, cause = "lost", "dead");
+                    Outcome::Buried
+                }
+                None => Outcome::Taken,
+            });
+        }
+        let Some(lease) = self.leases.take(tenant, found).await? else {
+            debug!(target: "outbox", %tenant, event = name, id, "taken");
+            return Ok(Outcome::Taken);
+        };
+        let attempts = lease.value().attempts;
+        let (next, outcome) = match self.attempt(tenant, &id, lease.value()).await {
+            Ok(()) => (lease.value().delivered(), Outcome::Delivered),
+            Err(error) => {
+                let source = &*error.source;
+                warn!(target: "outbox", %tenant, event = name, id, attempts, error = %source, "failed");
+                let failed = lease.value().failed(self.leases.now());
+                let dead = failed.is_dead();
+                (failed, Outcome::Failed { dead })
             }
-            futures_timer::Delay::new(interval).await;
+        };
+        // If somebody else has the message by now, what became of it is theirs to write down.
+        self.leases.write(lease, next, Vec::new()).await?;
+        match outcome {
+            Outcome::Delivered => {
+                debug!(target: "outbox", %tenant, event = name, id, attempts, "delivered");
+            }
+            Outcome::Failed { dead: true } => {
+                error!(target: "outbox", %tenant, event = name, id, cause = "refused", "dead");
+            }
+            _ => {}
         }
-    }
-
-    async fn lease(
-        &self,
-        tenant: TenantId,
-        record: &Record,
-    ) -> Result<Option<Found<Message>>, Unavailable> {
-        let found = Found::<Message>::read(record)?;
-        let leased = found.value.leased(self.clock.now());
-        let write = found.replace(&leased)?;
-        let Write::Put { record: new, .. } = &write else { return Ok(None) };
-        let (key, value) = (new.key.clone(), new.value.clone());
-        let Some(version) = self.commit(tenant, write).await? else { return Ok(None) };
-        let record = Record { key, version, value, keep_until: None, due: None };
-        Ok(Some(Found::read(&record)?))
-    }
-
-    /// Marks a message as delivered; the sweep removes it.
-    async fn finish(&self, tenant: TenantId, leased: &Found<Message>) -> Result<(), Unavailable> {
-        let done = leased.value.delivered();
-        self.commit(tenant, leased.replace(&done)?).await.map(drop)
-    }
-
-    /// Commits one write; `None` if somebody else changed the record.
-    async fn commit(
-        &self,
-        tenant: TenantId,
-        write: Write,
-    ) -> Result<Option<CommitId>, Unavailable> {
-        let mut id = [0; 16];
-        self.entropy.fill(&mut id)?;
-        let id = CommitId::from_bytes(id);
-        let batch = Batch::builder::<Main>(id, self.clock.now()).write(write).build()?;
-        match self.store.commit(tenant, &batch).await {
-            Ok(_) => Ok(Some(id)),
-            Err(CommitError::Conflict(_)) => Ok(None),
-            Err(error) => Err(Unavailable::Store(error.into())),
-        }
+        Ok(outcome)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use auth_store::{
-    ClassMarker, Due, IndexEntry, Key, NewRecord, Record, Timestamp, Version, When, Write,
+    ClassMarker, Due, IndexEntry, Key, KeyRange, NewRecord, Record, Timestamp, Version, When, Write,
 };
 use ring::digest;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,15 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync + fmt::Debug + 'stati
             Key::digest(<Self::Class as ClassMarker>::CLASS, Self::NAME, &name)
         });
         TypedKey { key, kind: PhantomData }
+    }
+
+    /// The range of all keys of this kind that begin with the given parts, each of at most 100 bytes.
+    fn range(parts: &[&[u8]]) -> KeyRange
+    where
+        Self: Sized,
+    {
+        let builder = Key::builder(<Self::Class as ClassMarker>::CLASS, Self::NAME);
+        parts.iter().fold(builder, |builder, part| builder.bytes(part)).range()
     }
 }
 
@@ -164,6 +173,23 @@ impl<K: Kind> Found<K> {
         Ok(Self { value, key, version: record.version, schema: envelope.schema })
     }
 
+    /// The state that `value` is in once the commit `version` has replaced this one by it.
+    pub(crate) fn replaced(&self, value: K, version: Version) -> Self {
+        Self { value, key: self.key.clone(), version, schema: K::SCHEMA }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn key(&self) -> &TypedKey<K> {
+        &self.key
+    }
+
+    /// Whether a newer version of the program wrote this state, so that it must not be rewritten.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        self.schema > K::SCHEMA
+    }
+
     /// Replaces this state, and no other, by `value`.
     ///
     /// # Errors
@@ -190,7 +216,7 @@ impl<K: Kind> Found<K> {
     }
 
     fn check_schema(&self) -> Result<(), NewerSchema> {
-        if self.schema > K::SCHEMA {
+        if self.is_newer() {
             return Err(NewerSchema { kind: K::NAME, found: self.schema, known: K::SCHEMA });
         }
         Ok(())

@@ -18,6 +18,9 @@ pub struct Shadow {
     /// Disabled or deleted.
     #[serde(default)]
     pub revoked: bool,
+    /// Deleted, and a job is still removing what belonged to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
     /// Members of later versions.
     #[serde(flatten)]
     pub unknown: Unknown,

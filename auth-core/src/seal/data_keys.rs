@@ -2,23 +2,27 @@
 
 use std::fmt;
 
-use auth_store::{Batch, CommitError, CommitId, Main, Store, TenantId, Timestamp};
+use auth_store::{
+    Batch, CommitError, CommitId, Committed, Main, Store, TenantId, Timestamp, When, Write,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::clock::Entropy;
 use crate::decision::{Rng, Unavailable};
 use crate::record::{Found, Kind, Unknown};
 use crate::seal::deployment::{DeploymentSecrets, derive};
 use crate::seal::{AeadKey, SealError};
+use crate::tombstone::Tombstone;
 
 /// The record of a tenant's data keys. Deleting it shreds whatever the tenant has sealed.
 #[derive(Debug, Serialize, Deserialize)]
-struct DataKeyRecord {
+pub(super) struct DataKeyRecord {
     /// 32 bytes under the deployment's secrets, of which every key is derived.
-    sealed: String,
+    pub(super) sealed: String,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -68,6 +72,12 @@ impl DataKeys {
             handle: AeadKey::new(&derive(root, b"handle")),
             mac: hmac::Key::new(hmac::HMAC_SHA256, &derive(root, b"mac")),
         }
+    }
+
+    /// The write that removes the keys of a tenant for ever.
+    pub(crate) fn shred() -> Write {
+        let key = DataKeyRecord::key(&[]).raw().clone();
+        Write::Delete { key, when: When::Any, old_index: Vec::new() }
     }
 
     /// The id that sealed values begin with.
@@ -168,7 +178,9 @@ impl<'a> LoadDataKeys<'a> {
     }
 
     /// The tenant's keys. The first process that asks makes them; if two ask at once one wins and the
-    /// other takes what it made. Keys that an older secret of the list sealed are sealed anew.
+    /// other takes what it made. Keys that an older secret of the list sealed are sealed anew, if the
+    /// store permits it now; if not, they are good all the same, and
+    /// [`sealed_under`](crate::seal::sealed_under) shows it.
     ///
     /// # Errors
     /// [`DataKeysUnusable`].
@@ -181,39 +193,65 @@ impl<'a> LoadDataKeys<'a> {
         let key = DataKeyRecord::key(&[]);
         // Twice: after losing a race the winner's record is there.
         for _ in 0..2 {
-            let read = self.store.get(tenant, std::slice::from_ref(key.raw())).await;
-            let record = read.map_err(Unavailable::from)?.into_iter().next().flatten();
-            let (root, write) = match &record {
-                Some(record) => {
-                    let found = Found::<DataKeyRecord>::read(record).map_err(Unavailable::from)?;
-                    let blob = URL_SAFE_NO_PAD.decode(&found.value.sealed);
-                    let blob = blob.map_err(|_| DataKeysUnusable::Sealed(SealError::Invalid))?;
-                    let (root, old) = self.secrets.open(&purpose, &blob)?;
-                    if !old {
-                        return Ok(DataKeys::from_root(&root));
-                    }
-                    let unknown = found.value.unknown.clone();
-                    let anew = self.record(&purpose, &root, unknown)?;
-                    let write = found.replace(&anew).map_err(Unavailable::from)?;
-                    (root, write)
+            let tombstone = Tombstone::here().raw().clone();
+            let read = self.store.get(tenant, &[key.raw().clone(), tombstone]).await;
+            let mut read = read.map_err(Unavailable::from)?.into_iter();
+            let record = read.next().flatten();
+            if read.next().flatten().is_some() {
+                return Err(Unavailable::TenantDeleted(tenant).into());
+            }
+            if let Some(record) = &record {
+                let found = Found::<DataKeyRecord>::read(record).map_err(Unavailable::from)?;
+                let blob = URL_SAFE_NO_PAD.decode(&found.value.sealed);
+                let blob = blob.map_err(|_| DataKeysUnusable::Sealed(SealError::Invalid))?;
+                let (root, old) = self.secrets.open(&purpose, &blob)?;
+                if old && let Err(error) = self.reseal(tenant, &found, &root, now).await {
+                    warn!(%tenant, %error, "data keys stay sealed under an older secret");
                 }
-                None => {
-                    let mut root = [0; 32];
-                    self.entropy.fill(&mut root).map_err(Unavailable::from)?;
-                    let write = key.create(&self.record(&purpose, &root, Unknown::default())?);
-                    (root.to_vec(), write)
-                }
-            };
-            let mut id = [0; 16];
-            self.entropy.fill(&mut id).map_err(Unavailable::from)?;
-            let batch = Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write);
-            match self.store.commit(tenant, &batch.build().map_err(Unavailable::from)?).await {
+                return Ok(DataKeys::from_root(&root));
+            }
+            let mut root = [0; 32];
+            self.entropy.fill(&mut root).map_err(Unavailable::from)?;
+            let write = key.create(&self.record(&purpose, &root, Unknown::default())?);
+            match self.commit(tenant, write, now).await? {
                 Ok(_) => return Ok(DataKeys::from_root(&root)),
                 Err(CommitError::Conflict(_) | CommitError::Unknown(_)) => {}
                 Err(error) => return Err(Unavailable::Store(error.into()).into()),
             }
         }
         Err(Unavailable::Contention { attempts: 2 }.into())
+    }
+
+    /// Seals a root under the first secret.
+    async fn reseal(
+        &self,
+        tenant: TenantId,
+        found: &Found<DataKeyRecord>,
+        root: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let unknown = found.value.unknown.clone();
+        let anew = self.record(&format!("data keys of {tenant}"), root, unknown)?;
+        match self.commit(tenant, found.replace(&anew)?, now).await? {
+            // On a conflict another process has sealed it anew.
+            Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
+            Err(error) => Err(Unavailable::Store(error.into())),
+        }
+    }
+
+    async fn commit(
+        &self,
+        tenant: TenantId,
+        write: Write,
+        now: Timestamp,
+    ) -> Result<Result<Committed, CommitError>, Unavailable> {
+        let mut id = [0; 16];
+        self.entropy.fill(&mut id)?;
+        // A tenant that is deleted meanwhile gets no keys.
+        let alive = Write::Check { key: Tombstone::here().raw().clone(), when: When::Absent };
+        let batch = Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write).write(alive);
+        let batch = batch.build()?;
+        Ok(self.store.commit(tenant, &batch).await)
     }
 
     fn record(

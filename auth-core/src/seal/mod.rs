@@ -3,10 +3,13 @@
 mod data_keys;
 mod deployment;
 mod handle;
+mod strength;
+mod usage;
 
 pub use data_keys::{DataKeys, DataKeysUnusable, LoadDataKeys, Purpose};
 pub use deployment::{DeploymentSecrets, WeakSecret};
 pub use handle::{Artefact, Handle, HandleDigest, Lineage};
+pub use usage::{SealedUnder, sealed_under, secret_usage};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 

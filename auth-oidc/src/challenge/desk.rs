@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_core::challenge::{Accept, ChallengeDesk, DeskError, Pending, RedirectTo, Reject};
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable, within};
 
 use crate::challenge::seal::{Opened, read_stored};
 use crate::challenge::{Challenge, Kindred, Question, Settle, Settled, open_sealed};
@@ -29,6 +29,19 @@ impl Provider {
         let look = Look { challenge };
         let client = self.driver().run(self.tenant(), &look).await??;
         Ok((look.challenge, client))
+    }
+
+    /// Answers a challenge in one go, in time.
+    async fn answer(
+        &self,
+        challenge: &str,
+        answer: Result<Accept, Reject>,
+    ) -> Result<RedirectTo, DeskError> {
+        let settling = async {
+            let (opened, _) = self.open_challenge(&Kindred::ALL, challenge).await?;
+            self.settle(opened, answer).await
+        };
+        within(self.config().deadline, settling).await?
     }
 
     /// Stores the answer to a challenge.
@@ -83,17 +96,16 @@ impl Decision for Look {
 #[async_trait]
 impl ChallengeDesk for Provider {
     async fn open(&self, challenge: &str) -> Result<Pending, DeskError> {
-        let (opened, client) = self.open_challenge(&Kindred::ALL, challenge).await?;
+        let opening = self.open_challenge(&Kindred::ALL, challenge);
+        let (opened, client) = within(self.config().deadline, opening).await??;
         Ok(opened.pending(challenge.to_owned(), client.as_ref()))
     }
 
     async fn accept(&self, challenge: &str, accept: Accept) -> Result<RedirectTo, DeskError> {
-        let (opened, _) = self.open_challenge(&Kindred::ALL, challenge).await?;
-        self.settle(opened, Ok(accept)).await
+        self.answer(challenge, Ok(accept)).await
     }
 
     async fn reject(&self, challenge: &str, reject: Reject) -> Result<RedirectTo, DeskError> {
-        let (opened, _) = self.open_challenge(&Kindred::ALL, challenge).await?;
-        self.settle(opened, Err(reject)).await
+        self.answer(challenge, Err(reject)).await
     }
 }

@@ -64,7 +64,7 @@ enum Sealed {
 
 /// A challenge that is too long for a URL.
 #[derive(Debug, Serialize, Deserialize)]
-struct StoredChallenge {
+pub(crate) struct StoredChallenge {
     challenge: Challenge,
 }
 

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unavailable};
-use auth_core::record::{Shadow, Tag};
-use auth_core::store::When;
+use auth_core::job::enqueue;
+use auth_core::record::{Shadow, Tag, TypedKey};
+use auth_core::store::{BatchBuilder, Main, When, Write};
 use auth_core::{ClientId, Secret, Tenant};
 
 use crate::client::record::{ClientRecord, SecretHash, StoredSecret, is_generated, sha256};
 use crate::client::{Client, InvalidClient};
+use crate::deletion::DeleteClient;
 
 /// The registered clients of a provider.
 #[derive(Debug, Clone)]
 pub struct Clients {
     pub(crate) driver: Driver,
     pub(crate) tenant: Arc<Tenant>,
+    /// Whether a deletion looks for records that stand in no index.
+    pub(crate) unindexed: bool,
 }
 
 /// A client could not be registered or changed.
@@ -28,6 +32,12 @@ pub enum ClientError {
     /// There is no such client.
     #[error("there is no client `{0}`")]
     NotFound(ClientId),
+    /// A client of that identifier was deleted, and what belonged to it is still being removed.
+    #[error(
+        "the client `{0}` was deleted a moment ago and its records are still being removed: register it \
+         again in some minutes, while a worker runs, or take another identifier"
+    )]
+    BeingDeleted(ClientId),
     /// A component failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -90,6 +100,16 @@ impl Clients {
         self.apply(Change::Disable { id: id.clone() }).await
     }
 
+    /// Deletes a client: nothing of it is good from now on, its codes, tokens, grants and consents are removed
+    /// by the workers, which then tell so by the event `client_deleted`. A client that is registered under
+    /// the same identifier after that is another one.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete(&self, id: &ClientId) -> Result<(), ClientError> {
+        self.apply(Change::Delete { id: id.clone(), unindexed: self.unindexed }).await
+    }
+
     async fn hash(&self, id: &ClientId, secret: &Secret) -> Result<StoredSecret, ClientError> {
         if is_generated(secret) {
             let hash = SecretHash::Sha256(sha256(self.tenant.id, id, secret));
@@ -129,14 +149,59 @@ enum Change {
     Put { client: Box<Client>, secret: Option<StoredSecret> },
     Rotate { id: ClientId, secret: StoredSecret, overlap: Duration },
     Disable { id: ClientId },
+    Delete { id: ClientId, unindexed: bool },
 }
 
 impl Change {
     fn id(&self) -> &ClientId {
         match self {
             Self::Put { client, .. } => &client.client_id,
-            Self::Rotate { id, .. } | Self::Disable { id } => id,
+            Self::Rotate { id, .. } | Self::Disable { id } | Self::Delete { id, .. } => id,
         }
+    }
+}
+
+impl Change {
+    fn shadow(&self, cx: &Cx<'_>) -> TypedKey<Shadow> {
+        Shadow::at(&Tag::client(cx.tenant.id, self.id().as_str()))
+    }
+
+    fn being_deleted(&self) -> ClientError {
+        ClientError::BeingDeleted(self.id().clone())
+    }
+
+    /// The generation that a client begins in who was not there: a later one than any that was deleted under
+    /// its identifier. `None` while the records of that one are still being removed.
+    fn begin(
+        &self,
+        facts: &Facts,
+        cx: &Cx<'_>,
+        batch: &mut BatchBuilder<Main>,
+    ) -> Result<Option<u64>, Need> {
+        let Some(shadow) = facts.read(&self.shadow(cx))? else { return Ok(Some(0)) };
+        if shadow.value.deleting {
+            return Ok(None);
+        }
+        batch.push(shadow.replace(&Shadow { revoked: false, ..shadow.value.clone() })?);
+        Ok(Some(shadow.value.generation))
+    }
+
+    /// The write that makes everything worthless that was issued to the client before `generation`.
+    fn revoke(
+        &self,
+        generation: u64,
+        deleting: bool,
+        facts: &Facts,
+        cx: &Cx<'_>,
+    ) -> Result<Write, Need> {
+        let key = self.shadow(cx);
+        let found = facts.read(&key)?;
+        let known = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
+        let revoked = Shadow { generation, revoked: true, deleting, ..known };
+        Ok(match &found {
+            Some(found) => found.replace(&revoked)?,
+            None => key.create(&revoked),
+        })
     }
 }
 
@@ -155,14 +220,36 @@ impl Decision for Change {
         let mut batch = cx.batch();
         let record = match (self, known) {
             (Self::Put { client, secret }, known) => {
+                let generation = match known {
+                    Some(known) => known.generation,
+                    None => match self.begin(facts, cx, &mut batch)? {
+                        Some(generation) => generation,
+                        None => return Ok(Outcome::refuse(self.being_deleted())),
+                    },
+                };
                 let kept = known.map(|known| known.secrets.clone()).unwrap_or_default();
                 ClientRecord {
                     client: Client { secret: None, ..(**client).clone() },
                     secrets: secret.clone().map_or(kept, |secret| vec![secret]),
                     disabled: known.is_some_and(|known| known.disabled),
-                    generation: known.map_or(0, |known| known.generation),
+                    generation,
                     unknown: known.map(|known| known.unknown.clone()).unwrap_or_default(),
                 }
+            }
+            (Self::Delete { .. }, None) => {
+                let shadow = facts.read(&self.shadow(cx))?;
+                return Ok(match shadow.is_some_and(|shadow| shadow.value.deleting) {
+                    true => Outcome::answer(()),
+                    false => Outcome::refuse(ClientError::NotFound(self.id().clone())),
+                });
+            }
+            (Self::Delete { id, unindexed }, Some(known)) => {
+                batch.push(self.revoke(known.generation + 1, true, facts, cx)?);
+                let job = DeleteClient::new(id.clone(), *unindexed);
+                let now = cx.now;
+                batch.push(enqueue(&job, &mut cx.rng, now));
+                found.iter().for_each(|found| batch.push(found.delete()));
+                return Outcome::commit(batch, Ok(()));
             }
             (_, None) => return Ok(Outcome::refuse(ClientError::NotFound(self.id().clone()))),
             (Self::Rotate { secret, overlap, .. }, Some(known)) => {
@@ -175,17 +262,8 @@ impl Decision for Change {
                 ClientRecord { secrets, ..known.clone() }
             }
             (Self::Disable { .. }, Some(known)) => {
-                let tag = Tag::client(cx.tenant.id, self.id().as_str());
                 let generation = known.generation + 1;
-                let shadow_key = Shadow::at(&tag);
-                let shadow = facts.read(&shadow_key)?;
-                let known_shadow = shadow.as_ref().map(|found| found.value.clone());
-                let revoked =
-                    Shadow { generation, revoked: true, ..known_shadow.unwrap_or_default() };
-                batch.push(match shadow {
-                    Some(shadow) => shadow.replace(&revoked)?,
-                    None => shadow_key.create(&revoked),
-                });
+                batch.push(self.revoke(generation, false, facts, cx)?);
                 ClientRecord { disabled: true, generation, ..known.clone() }
             }
         };

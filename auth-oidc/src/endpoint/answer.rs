@@ -9,7 +9,7 @@ use auth_core::http::{
     Form, PageResponse, Peer, Request, Response, json, preferred_locales, redirect,
 };
 use auth_core::page::{ErrorPage, Page, Remedy};
-use auth_core::{Attempt, RequestId};
+use auth_core::{Attempt, Limited, RequestId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tracing::{error, warn};
@@ -72,17 +72,27 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
 /// A component is away: 503 as JSON; the cause goes to the log only.
 pub(super) fn unavailable(cause: &Unavailable) -> Response {
     let code = report(cause);
+    if code == ErrorCode::IssuerGone {
+        return refusal(&Refusal::new(code, GONE));
+    }
     let mut response = refusal(&Refusal::new(code, "the provider cannot answer now; try again"));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
+const GONE: &str = "this issuer was deleted";
+
 fn report(cause: &Unavailable) -> ErrorCode {
+    if let Unavailable::TenantDeleted(tenant) = cause {
+        warn!(target: "oauth2", %tenant, "a request for a tenant that was deleted");
+        return ErrorCode::IssuerGone;
+    }
     error!(target: "oauth2", error = cause as &dyn std::error::Error, "a request failed");
     match cause {
         Unavailable::Defect(_) | Unavailable::Damaged(_) | Unavailable::Newer(_) => {
             ErrorCode::ServerError
         }
+
         _ => ErrorCode::TemporarilyUnavailable,
     }
 }
@@ -116,8 +126,10 @@ impl Provider {
     }
 
     pub(super) fn unavailable_page(&self, cause: &Unavailable, headers: &HeaderMap) -> Response {
-        let text = "the provider cannot answer now";
-        let error = PageError::new(report(cause), text).remedy(Remedy::TryLater);
+        let error = match report(cause) {
+            ErrorCode::IssuerGone => PageError::new(ErrorCode::IssuerGone, GONE),
+            code => PageError::new(code, "the provider cannot answer now").remedy(Remedy::TryLater),
+        };
         self.error_page(&error, headers)
     }
 
@@ -179,20 +191,31 @@ impl Provider {
     }
 
     /// Whether the client may try to authenticate now, from where it is.
-    pub(super) fn admit(&self, presented: &Presented, source: &str) -> Result<(), Refusal> {
+    pub(super) async fn admit(&self, presented: &Presented, source: &str) -> Result<(), Response> {
         let whose = format!("{} {source}", presented.client_id);
         let attempt = Attempt::new(self.tenant().id, "client_authentication", &whose);
-        self.limiter().admit(&attempt).map_err(|too_many| Refusal {
-            too_many: Some(too_many),
-            ..Refusal::new(ErrorCode::InvalidClient, too_many.to_string())
-        })
+        match self.limiter().admit(&attempt).await {
+            Ok(()) => Ok(()),
+            Err(Limited::TooMany(too_many)) => Err(refusal(&Refusal {
+                too_many: Some(too_many),
+                ..Refusal::new(ErrorCode::InvalidClient, too_many.to_string())
+            })),
+            Err(Limited::Unavailable(cause)) => Err(unavailable(&cause)),
+            Err(other) => Err(unavailable(&Unavailable::Defect(other.into()))),
+        }
     }
 
     /// Counts a failed client authentication.
-    pub(super) fn count_failure(&self, presented: &Presented, source: &str, refusal: &Refusal) {
+    pub(super) async fn count_failure(
+        &self,
+        presented: &Presented,
+        source: &str,
+        refusal: &Refusal,
+    ) {
         if refusal.error == ErrorCode::InvalidClient {
             let whose = format!("{} {source}", presented.client_id);
-            self.limiter().failed(&Attempt::new(self.tenant().id, "client_authentication", &whose));
+            let attempt = Attempt::new(self.tenant().id, "client_authentication", &whose);
+            self.limiter().failed(&attempt).await;
         }
     }
 }

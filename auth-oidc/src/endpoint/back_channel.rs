@@ -30,7 +30,7 @@ impl<'a> BackChannel<'a> {
         let presented = Presented::read(request.headers(), &form)
             .map_err(|error| refusal(&malformed(error)))?;
         let source = provider.source(request);
-        provider.admit(&presented, &source).map_err(|error| refusal(&error))?;
+        provider.admit(&presented, &source).await?;
         let policy = provider.policy().await.map_err(|cause| unavailable(&cause))?;
         let request = ClientRequest { policy, presented, form };
         Ok(Self { provider, request, source })
@@ -50,7 +50,7 @@ impl<'a> BackChannel<'a> {
         match provider.driver().run(provider.tenant(), decision).await {
             Err(cause) => Err(unavailable(&cause)),
             Ok(Err(error)) => {
-                provider.count_failure(&self.request.presented, &self.source, &error);
+                provider.count_failure(&self.request.presented, &self.source, &error).await;
                 Err(refusal(&error))
             }
             Ok(Ok(answer)) => Ok(answer),

@@ -8,14 +8,13 @@ use auth_core::decision::{
 };
 use auth_core::http::{Form, Request, Response, redirect};
 use auth_core::page::{LoginPage, LoginProblem, Page};
-use auth_core::store::{Class, Key};
-use auth_core::{Authentication, Secret, Subject};
+use auth_core::{Authentication, Secret, Subject, Timestamp};
 use http::{HeaderMap, Method, StatusCode};
-use ring::digest;
 
 use crate::challenge::{Browser, Challenge, Kindred};
 use crate::client::Client;
 use crate::endpoint::answer::parameters;
+use crate::endpoint::budget::Budget;
 use crate::endpoint::path;
 use crate::provider::Provider;
 
@@ -140,25 +139,19 @@ struct SignInAttempt {
 impl SignInAttempt {
     /// The window in which attempts are counted.
     const WINDOW: Duration = Duration::from_secs(300);
-    /// Attempts for one identifier in a window.
+    /// Attempts that fail for one identifier in a window.
     const PER_IDENTIFIER: u64 = 10;
-    /// Attempts from one source in a window.
+    /// Attempts that fail from one source in a window.
     const PER_SOURCE: u64 = 100;
 
-    fn reservations(&self, cx: &Cx<'_>) -> Result<Vec<Work>, Need> {
-        let keep_until = cx.now.saturating_add(Self::WINDOW);
-        let reserve = |kind: &str, whose: &str, below| {
-            let whose = digest::digest(&digest::SHA256, whose.as_bytes());
-            let key = Key::builder(Class::Side, kind).bytes(whose.as_ref()).build();
-            let key = key.map_err(|error| Unavailable::Defect(error.into()))?;
-            Ok::<_, Need>(Work::Reserve { key, below, keep_until })
-        };
+    fn budgets(&self, now: Timestamp) -> Vec<Budget> {
         let identifier = self.identifier.to_lowercase();
-        let mut works = vec![reserve("sign_in_identifier", &identifier, Self::PER_IDENTIFIER)?];
+        let budget = |kind, whose: &str, limit| Budget::new(kind, whose, limit, Self::WINDOW, now);
+        let mut budgets = vec![budget("sign_in_identifier", &identifier, Self::PER_IDENTIFIER)];
         if !self.source.is_empty() {
-            works.push(reserve("sign_in_source", &self.source, Self::PER_SOURCE)?);
+            budgets.push(budget("sign_in_source", &self.source, Self::PER_SOURCE));
         }
-        Ok(works)
+        budgets
     }
 }
 
@@ -175,7 +168,12 @@ impl Decision for SignInAttempt {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<Subject, LoginProblem>, Need> {
-        let reservations = self.reservations(cx)?;
+        let budgets = self.budgets(cx.now);
+        let asks =
+            budgets.iter().fold(Asks::none(), |asks, budget| asks.read_counter(&budget.good));
+        facts.require(asks)?;
+        let reservations = budgets.iter().map(|budget| budget.reserve(facts, cx.now));
+        let reservations = reservations.collect::<Result<Vec<_>, _>>()?;
         facts.require(reservations.iter().cloned().fold(Asks::none(), Asks::work))?;
         for reservation in &reservations {
             if !matches!(facts.done(reservation)?, Done::Reserved(Reservation::Granted(_))) {
@@ -188,7 +186,9 @@ impl Decision for SignInAttempt {
         };
         Ok(match facts.done(&authenticate)? {
             Done::Authentication(Authentication::Accepted(subject)) => {
-                Outcome::answer(subject.clone())
+                let batch = cx.side_batch();
+                let batch = budgets.iter().fold(batch, |batch, b| batch.write(b.give_back()));
+                Outcome::commit(batch, Ok(subject.clone()))?
             }
             _ => Outcome::refuse(LoginProblem::Credentials),
         })

@@ -3,9 +3,12 @@
 mod answer;
 mod authorize;
 mod back_channel;
+mod budget;
 mod consent;
 mod discovery;
 mod end_session;
+mod guard;
+mod health;
 mod introspect;
 mod jwks;
 mod login;
@@ -15,6 +18,7 @@ mod token;
 mod userinfo;
 
 use auth_core::Issuer;
+use auth_core::decision::Unavailable;
 use auth_core::http::{CorsPolicy, Request, Response, Route};
 use http::Method;
 
@@ -36,11 +40,14 @@ pub(crate) mod path {
     pub(crate) const LOGIN: &str = "/oauth2/login";
     pub(crate) const CONSENT: &str = "/oauth2/consent";
     pub(crate) const LOGOUT: &str = "/oauth2/logout";
+    pub(crate) const ALIVE: &str = "/health/alive";
+    pub(crate) const READY: &str = "/health/ready";
+    pub(crate) const VERSION: &str = "/version";
 }
 
 /// Every route of a provider: method, path, operation. The built-in pages are there only if nobody else
 /// puts the questions: what an embedder's own pages demand must not be had for less next door.
-pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool) -> Vec<Route> {
+pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool, health: bool) -> Vec<Route> {
     use path::*;
     let below = |path: &str| format!("{}{path}", issuer.path());
     let table = [
@@ -75,6 +82,13 @@ pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool) -> Vec<Route> {
             routes.push(Route::public(method, path, operation));
         }
     }
+    if health {
+        for (path, operation) in [(ALIVE, "alive"), (READY, "ready")] {
+            routes.push(Route::public(Method::GET, below(path), operation));
+            routes.push(Route::admin(Method::GET, below(path), operation));
+        }
+    }
+    routes.push(Route::admin(Method::GET, below(VERSION), "version"));
     routes
 }
 
@@ -84,9 +98,23 @@ pub(crate) async fn answer(
     operation: &'static str,
     request: Request,
 ) -> Response {
-    let cors = cors(provider, operation);
-    let origin = cors.map(|_| request.headers().clone());
-    let mut response = match operation {
+    let headers = request.headers().clone();
+    let endpoint = answer_by(provider, operation, request);
+    let mut response = guard::guarded(provider, operation, &headers, endpoint).await;
+    if let Some(cors) = cors(provider, operation) {
+        cors.apply(&headers, response.headers_mut());
+    }
+    response
+}
+
+async fn answer_by(provider: &Provider, operation: &'static str, request: Request) -> Response {
+    // It takes no decision, and is refused all the same; the keys are the first to know.
+    if operation == "discovery"
+        && let Err(cause @ Unavailable::TenantDeleted(_)) = provider.policy().await
+    {
+        return answer::unavailable(&cause);
+    }
+    match operation {
         "authorize" => authorize::answer(provider, request).await,
         "token" => token::answer(provider, request).await,
         "introspect" => introspect::answer(provider, request).await,
@@ -98,12 +126,11 @@ pub(crate) async fn answer(
         "login" => login::answer(provider, request).await,
         "consent" => consent::answer(provider, request).await,
         "logout" => logout::answer(provider, request).await,
+        "alive" => health::alive(),
+        "ready" => health::ready(provider).await,
+        "version" => health::version(),
         _ => auth_core::http::text(http::StatusCode::NOT_FOUND, "there is nothing here\n"),
-    };
-    if let (Some(cors), Some(headers)) = (cors, origin) {
-        cors.apply(&headers, response.headers_mut());
     }
-    response
 }
 
 /// Whose scripts may call an operation; `None` for pages and for back channels.

@@ -1,7 +1,7 @@
 //! The provider as an [`Authority`] for applications in the same process.
 
 use async_trait::async_trait;
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, within};
 use auth_core::seal::Handle;
 use auth_core::{Authority, Carrier, CurrentSession, Denied, Principal, Secret};
 use http::HeaderMap;
@@ -13,6 +13,21 @@ use crate::token::presented::{LiveAccess, PresentedAccess};
 #[async_trait]
 impl Authority for Provider {
     async fn bearer(&self, token: &Secret) -> Result<Principal, Denied> {
+        within(self.config().deadline, self.principal(token)).await?
+    }
+
+    async fn session(&self, headers: &HeaderMap) -> Result<Option<CurrentSession>, Denied> {
+        let handle = LoginSession::handle(self.tenant(), self.config().cookies, headers);
+        let Some(handle) = handle else { return Ok(None) };
+        let check = CheckSession(handle);
+        let look = self.driver().run(self.tenant(), &check);
+        let session = within(self.config().deadline, look).await??;
+        Ok(session.unwrap_or_else(|never| match never {}))
+    }
+}
+
+impl Provider {
+    async fn principal(&self, token: &Secret) -> Result<Principal, Denied> {
         let policy = self.policy().await?;
         let presented = PresentedAccess::parse(token.expose(), &policy.keys, self.tenant());
         let check = CheckToken(presented.ok_or(Denied::InvalidToken)?);
@@ -29,13 +44,6 @@ impl Authority for Provider {
         principal.scopes = live.scope;
         principal.audience = live.audience;
         Ok(principal)
-    }
-
-    async fn session(&self, headers: &HeaderMap) -> Result<Option<CurrentSession>, Denied> {
-        let handle = LoginSession::handle(self.tenant(), self.config().cookies, headers);
-        let Some(handle) = handle else { return Ok(None) };
-        let session = self.driver().run(self.tenant(), &CheckSession(handle)).await?;
-        Ok(session.unwrap_or_else(|never| match never {}))
     }
 }
 

@@ -7,16 +7,18 @@ use std::time::Duration;
 use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
 use auth_core::decision::{Driver, Ports, RecordCache};
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
+use auth_core::job::{JobWorker, TenantDeletion};
 use auth_core::keys::{InvalidSigningKey, KeyPolicy, LocalKeys, SigningAlgorithm, SigningKey};
 use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
 use auth_core::seal::{DeploymentSecrets, LoadDataKeys};
 use auth_core::{
-    Clock, Entropy, Hook, IdentityDirectory, Issuer, MemoryRateLimiter, NoHook, PageRenderer,
-    PasswordHasher, RateLimiter, Secret, Store, SystemClock, SystemEntropy, Tenant, TenantId,
+    Clock, Entropy, Hook, IdentityDirectory, Issuer, NoHook, PageRenderer, PasswordHasher,
+    RateLimiter, Secret, Store, StoreRateLimiter, SystemClock, SystemEntropy, Tenant, TenantId,
 };
 use tracing::warn;
 
 use crate::client::Client;
+use crate::deletion::{DeleteClient, DeleteSubject};
 use crate::endpoint::{self, path};
 use crate::provider::{
     BuildError, Config, Inner, PkcePolicy, Problem, Provider, RefreshPolicy, ScopeDefinition,
@@ -35,7 +37,7 @@ pub struct ProviderBuilder {
     directory: Option<Arc<dyn IdentityDirectory>>,
     handler: Option<Arc<dyn ChallengeHandler>>,
     hook: Option<Arc<dyn Hook>>,
-    limiter: Arc<dyn RateLimiter>,
+    limiter: Option<Arc<dyn RateLimiter>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     passwords: Option<PasswordHasher>,
@@ -44,11 +46,8 @@ pub struct ProviderBuilder {
     pems: Vec<(SigningAlgorithm, Secret)>,
     clients: Vec<Client>,
     config: Config,
+    health_routes: bool,
 }
-
-/// In development mode, in place of the operator's secrets: public, so that a file made today can be
-/// read tomorrow, and worthless as a secret.
-const DEVELOPMENT_SECRET: &str = "development only: everybody knows this";
 
 impl ProviderBuilder {
     pub(super) fn new(issuer: String) -> Self {
@@ -62,7 +61,7 @@ impl ProviderBuilder {
             directory: None,
             handler: None,
             hook: None,
-            limiter: Arc::new(MemoryRateLimiter::default()),
+            limiter: None,
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(SystemEntropy::default()),
             passwords: None,
@@ -71,6 +70,7 @@ impl ProviderBuilder {
             pems: Vec::new(),
             clients: Vec::new(),
             config: Config::default(),
+            health_routes: true,
         }
     }
 
@@ -93,7 +93,8 @@ impl ProviderBuilder {
         self
     }
 
-    /// The operator's secrets, of at least 32 bytes each: the first seals, all open.
+    /// The operator's secrets, such as 32 random bytes in base64 each: the first seals, all open. See
+    /// [`DeploymentSecrets`] for their rotation.
     pub fn secrets<S: Into<Secret>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
         self.secrets.extend(secrets.into_iter().map(Into::into));
         self
@@ -206,9 +207,32 @@ impl ProviderBuilder {
         self
     }
 
-    /// Who limits failed attempts; in the memory of this process unless set.
+    /// How long a request may wait for store, directory and hook before it is answered by 503; 10 seconds
+    /// unless set.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.config.deadline = deadline;
+        self
+    }
+
+    /// Leaves out `GET /health/alive` and `GET /health/ready`, for an application that has these paths
+    /// already: it asks [`Provider::readiness`].
+    pub fn without_health_routes(mut self) -> Self {
+        self.health_routes = false;
+        self
+    }
+
+    /// Says that every record was written by a version of the program that indexes it: this one, or a later
+    /// one. Deletions then find what they look for by the index alone, which is cheaper in a store of millions
+    /// of grants, and leave behind what an earlier version wrote.
+    pub fn all_records_are_indexed(mut self) -> Self {
+        self.config.unindexed_records = false;
+        self
+    }
+
+    /// Who limits failed attempts; a [`StoreRateLimiter`] unless set, which counts for all processes that share
+    /// the store. [`MemoryRateLimiter`](auth_core::MemoryRateLimiter) counts for this one alone.
     pub fn rate_limiter(mut self, limiter: impl RateLimiter) -> Self {
-        self.limiter = Arc::new(limiter);
+        self.limiter = Some(Arc::new(limiter));
         self
     }
 
@@ -290,6 +314,10 @@ impl ProviderBuilder {
             true => CookieScope::Secure,
             false => CookieScope::Development,
         };
+        let limiter = self.limiter.unwrap_or_else(|| {
+            let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+            Arc::new(StoreRateLimiter::new(store.clone(), clock, entropy))
+        });
         let built_in_pages = self.handler.is_none();
         let built_in = || {
             let [login, consent, logout] =
@@ -300,15 +328,26 @@ impl ProviderBuilder {
         let provider = Provider {
             inner: Arc::new(Inner {
                 driver: Driver::new(ports, RecordCache::default()),
-                routes: endpoint::routes(&issuer, built_in_pages),
-                worker: OutboxWorker::new(store, self.clock, self.entropy, self.deliver),
+                routes: endpoint::routes(&issuer, built_in_pages, self.health_routes),
+                worker: OutboxWorker::new(
+                    store.clone(),
+                    self.clock.clone(),
+                    self.entropy.clone(),
+                    self.deliver,
+                ),
+                jobs: JobWorker::new(store, self.clock, self.entropy)
+                    .register::<TenantDeletion>()
+                    .register::<DeleteClient>()
+                    .register::<DeleteSubject>(),
                 tenant,
                 config: Arc::new(config),
                 keys,
                 algorithms,
                 pages,
-                limiter: self.limiter,
+                limiter,
                 handler,
+                secrets,
+                health: Default::default(),
             }),
         };
         for client in self.clients {
@@ -334,11 +373,12 @@ impl ProviderBuilder {
     }
 
     fn check_secrets(&self, problems: &mut Vec<Problem>) -> Option<DeploymentSecrets> {
-        let secrets = match self.secrets.is_empty() && self.development {
-            true => vec![Secret::new(DEVELOPMENT_SECRET)],
-            false => self.secrets.clone(),
-        };
-        DeploymentSecrets::new(secrets).map_err(|error| problems.push(Problem::Secret(error))).ok()
+        if self.secrets.is_empty() && self.development {
+            return Some(DeploymentSecrets::insecure_development());
+        }
+        DeploymentSecrets::new(self.secrets.clone())
+            .map_err(|error| problems.push(Problem::Secret(error)))
+            .ok()
     }
 
     fn check_keys(&self, problems: &mut Vec<Problem>) -> Vec<SigningKey> {
@@ -390,6 +430,10 @@ impl ProviderBuilder {
             (refresh.absolute_lifetime > zero, "refresh families live for no time at all"),
             (sessions.lifetime > zero, "login sessions live for no time at all"),
             (sessions.challenge_lifetime > zero, "nobody has time to answer a challenge"),
+            (
+                self.config.deadline > zero,
+                "no request has time to be answered: raise `.deadline(…)`",
+            ),
             (
                 self.keys.keep_after >= longest_signed,
                 "signing keys leave before the tokens that they signed: raise `keep_after` in \

@@ -155,6 +155,12 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// Where cookies are valid.
     pub cookies: CookieScope,
+    /// How long a request may wait for store, directory and hook before it is answered by 503.
+    /// Default: 10 seconds.
+    pub deadline: Duration,
+    /// Whether a deletion also looks through all grants, codes, sessions and consents for records that stand in
+    /// no index, since a version of the program before the index wrote them. Default: yes.
+    pub unindexed_records: bool,
 }
 
 impl Default for Config {
@@ -171,6 +177,8 @@ impl Default for Config {
             cors: CorsPolicy::Origins(Vec::new()),
             trusted_proxies: TrustedProxies::none(),
             cookies: CookieScope::Secure,
+            deadline: Duration::from_secs(10),
+            unindexed_records: true,
         }
     }
 }

@@ -3,7 +3,9 @@
 mod authority;
 mod builder;
 mod config;
+mod health;
 mod problem;
+mod secrets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,15 +15,19 @@ use async_trait::async_trait;
 use auth_core::challenge::ChallengeHandler;
 use auth_core::decision::{Driver, Unavailable};
 use auth_core::http::{Engine, Request, Response, Route};
+use auth_core::job::JobWorker;
 use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm};
-use auth_core::outbox::OutboxWorker;
-use auth_core::{PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant};
+use auth_core::outbox::{DeadLetters, OutboxWorker};
+use auth_core::seal::DeploymentSecrets;
+use auth_core::{KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant};
+use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, debug, info, info_span};
 
 pub use builder::ProviderBuilder;
 pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
+pub use health::Readiness;
 pub use problem::{BuildError, Problem};
 
 use crate::client::Clients;
@@ -46,7 +52,10 @@ struct Inner {
     limiter: Arc<dyn RateLimiter>,
     handler: Arc<dyn ChallengeHandler>,
     worker: OutboxWorker,
+    jobs: JobWorker,
     routes: Vec<Route>,
+    secrets: DeploymentSecrets,
+    health: health::Health,
 }
 
 /// What decisions decide by: the configuration, and the keys at this moment.
@@ -77,7 +86,8 @@ impl Provider {
     /// The registered clients.
     #[must_use]
     pub fn clients(&self) -> Clients {
-        Clients { driver: self.inner.driver.clone(), tenant: self.inner.tenant.clone() }
+        let (driver, tenant) = (self.inner.driver.clone(), self.inner.tenant.clone());
+        Clients { driver, tenant, unindexed: self.config().unindexed_records }
     }
 
     /// The provider as something to mount.
@@ -108,12 +118,50 @@ impl Provider {
         self.inner.keys.rotate(self.tenant(), algorithm, now).await
     }
 
-    /// Delivers what waits in the outbox, and removes what is past its retention, for ever: spawn it on
-    /// your runtime, once a process.
+    /// Withdraws a signing key that may be in the wrong hands. It leaves the JWK set, what it signed is
+    /// good no more, and another key signs: here at once, in every other process within
+    /// [`KeyPolicy::reload_every`](auth_core::keys::KeyPolicy::reload_every), a second by default.
+    /// Opaque tokens, refresh tokens and login sessions are not signed and stay good.
+    ///
+    /// Verifiers that keep the old JWK set go by it for as long as its cache headers permit, five
+    /// minutes.
+    ///
+    /// # Errors
+    /// [`KeysUnusable::Unknown`] if there is no such key. After [`KeysUnusable::Revoked`] it *is*
+    /// revoked, but no successor could be made: supply one by
+    /// [`signing_key_pem`](ProviderBuilder::signing_key_pem).
+    pub async fn revoke_key(&self, kid: &KeyId) -> Result<(), KeysUnusable> {
+        let now = self.driver().ports().clock.now();
+        self.inner.keys.revoke(self.tenant(), kid, now).await
+    }
+
+    /// Delivers what waits in the outbox, does the jobs, and removes what is past its retention, for ever:
+    /// spawn it on your runtime, once a process.
     pub async fn run_worker(self) {
-        let deliver = self.inner.worker.clone().run(Duration::from_secs(1));
-        let sweep = self.sweeper().run(Duration::from_secs(60));
-        futures_util::future::join(deliver, sweep).await;
+        self.run_worker_until(std::future::pending()).await;
+    }
+
+    /// The same until `stop`. It ends once the deliveries and steps that were begun have ended, within
+    /// [`OutboxWorker::TIME_LIMIT`] for each, and leaves nothing that another process would have to wait for.
+    pub async fn run_worker_until(self, stop: impl Future<Output = ()>) {
+        let second = Duration::from_secs(1);
+        let stop = stop.shared();
+        let deliver = self.inner.worker.clone().run_until(second, stop.clone());
+        let jobs = self.inner.jobs.clone().run_until(second, stop.clone());
+        let sweep = self.sweeper().run_until(Duration::from_secs(60), stop);
+        futures_util::future::join3(deliver, jobs, sweep).await;
+    }
+
+    /// The worker of the jobs, to run it by hand.
+    #[must_use]
+    pub fn jobs(&self) -> &JobWorker {
+        &self.inner.jobs
+    }
+
+    /// What could not be delivered: to be listed, replayed or discarded by an operator.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.inner.driver.clone(), self.inner.tenant.clone())
     }
 
     /// The sweeper of the store, to run it by hand.
@@ -127,6 +175,14 @@ impl Provider {
     #[must_use]
     pub fn worker(&self) -> &OutboxWorker {
         &self.inner.worker
+    }
+
+    /// Forgets the keys of a tenant that was deleted, by finding them gone.
+    pub(crate) async fn forget_keys(&self) {
+        let now = self.driver().ports().clock.now();
+        if let Err(error) = self.inner.keys.load(self.tenant(), now).await {
+            info!(target: "oauth2", %error, "the keys are gone");
+        }
     }
 
     pub(crate) fn driver(&self) -> &Driver {
@@ -193,7 +249,11 @@ impl Engine for Provider {
             let response = endpoint::answer(self, operation, request).await;
             let millis = ports.clock.now().since(started).as_millis();
             let status = response.status().as_u16();
-            info!(target: "oauth2", status, millis, "answered");
+            match operation {
+                // Probes come every few seconds, and say nothing new.
+                "alive" | "ready" => debug!(target: "oauth2", status, millis, "answered"),
+                _ => info!(target: "oauth2", status, millis, "answered"),
+            }
             response
         }
         .instrument(span)

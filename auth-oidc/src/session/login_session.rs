@@ -7,12 +7,13 @@ use auth_core::decision::{Asks, Cx, Facts, Need};
 use auth_core::http::{CookieScope, CookieSpec, cookie};
 use auth_core::record::{Found, Kind, Shadow, Tag, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, Lineage};
-use auth_core::store::Main;
+use auth_core::store::{IndexEntry, Main};
 use auth_core::{SessionId, Subject, Tenant, Timestamp};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use crate::deletion::ByRelation;
 use crate::token::grant::SignIn;
 
 /// A login session. The browser holds its secret in a cookie; the store holds a digest.
@@ -104,6 +105,10 @@ impl LoginSession {
 impl Kind for LoginSession {
     type Class = Main;
     const NAME: &'static str = "login_session";
+
+    fn index(&self) -> Vec<IndexEntry> {
+        vec![ByRelation::SESSIONS_OF_SUBJECT.entry(self.subject().as_str())]
+    }
 
     fn keep_until(&self) -> Option<Timestamp> {
         Some(self.expires_at.saturating_add(Self::RETENTION))

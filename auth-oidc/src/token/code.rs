@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use auth_core::record::{Kind, TypedKey, Unknown};
 use auth_core::seal::HandleDigest;
-use auth_core::store::Main;
+use auth_core::store::{IndexEntry, Main};
 use auth_core::{ClientId, Scopes, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::deletion::ByRelation;
 use crate::token::grant::{ExtraClaims, Generations, SignIn};
 
 /// A code and everything that its redemption is checked against. Its grant's id is chosen with it, so
@@ -51,6 +52,13 @@ impl AuthorizationCode {
 impl Kind for AuthorizationCode {
     type Class = Main;
     const NAME: &'static str = "authorization_code";
+
+    fn index(&self) -> Vec<IndexEntry> {
+        vec![
+            ByRelation::CODES_OF_CLIENT.entry(self.client_id.as_str()),
+            ByRelation::CODES_OF_SUBJECT.entry(self.sign_in.subject.as_str()),
+        ]
+    }
 
     fn keep_until(&self) -> Option<Timestamp> {
         Some(self.expires_at.saturating_add(Self::RETENTION))

@@ -1,9 +1,11 @@
 //! [`Consent`]: what a person lets a client have, remembered.
 
 use auth_core::record::{Kind, Tag, TypedKey, Unknown};
-use auth_core::store::Main;
+use auth_core::store::{IndexEntry, Main};
 use auth_core::{ClientId, Scopes, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use crate::deletion::ByRelation;
 
 /// The answer of one person about one client. There is one record for the two, and it is absent as long
 /// as nothing was remembered or revoked.
@@ -42,6 +44,11 @@ impl Consent {
 impl Kind for Consent {
     type Class = Main;
     const NAME: &'static str = "consent";
+
+    /// The subject's are found by their key.
+    fn index(&self) -> Vec<IndexEntry> {
+        vec![ByRelation::CONSENTS_OF_CLIENT.entry(self.client_id.as_str())]
+    }
 
     fn keep_until(&self) -> Option<Timestamp> {
         None

@@ -1,10 +1,12 @@
 //! [`Grant`]: what a person granted to a client at one sign-in.
 
 use auth_core::record::{Kind, TypedKey, Unknown};
-use auth_core::store::Main;
+use auth_core::store::{IndexEntry, Main};
 use auth_core::{ClientId, GrantId, Scopes, SessionId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::deletion::ByRelation;
 
 /// The parent of all tokens of one sign-in. Revoking it revokes them all without enumerating one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +78,13 @@ impl Grant {
 impl Kind for Grant {
     type Class = Main;
     const NAME: &'static str = "grant";
+
+    fn index(&self) -> Vec<IndexEntry> {
+        vec![
+            ByRelation::GRANTS_OF_CLIENT.entry(self.client_id.as_str()),
+            ByRelation::GRANTS_OF_SUBJECT.entry(self.sign_in.subject.as_str()),
+        ]
+    }
 
     fn keep_until(&self) -> Option<Timestamp> {
         Some(self.keep_until)

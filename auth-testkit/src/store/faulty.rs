@@ -13,17 +13,37 @@ use auth_store::{
 /// A store that passes calls on to another one, and fails those that a test has told it to.
 ///
 /// Faults wait in two lines, one for commits and one for reads; each call takes the first of its line.
-/// Empty batches are not commits.
+/// Empty batches are not commits. An [`Outage`] is there besides until it is over.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     script: Mutex<Script>,
 }
 
+/// What does not work for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Outage {
+    /// Everything works.
+    #[default]
+    None,
+    /// Reads fail: [`StoreError::Unavailable`].
+    Reads,
+    /// Commits fail, and nothing is applied: [`CommitError::Unavailable`].
+    Commits,
+    /// Both.
+    All,
+    /// Commits are applied and their answers are lost: [`CommitError::Unknown`].
+    Answers,
+    /// Every call waits until the outage is over.
+    Stall,
+}
+
 #[derive(Debug, Default)]
 struct Script {
     commits: VecDeque<CommitFault>,
     reads: VecDeque<()>,
+    outage: Outage,
 }
 
 /// How a commit fails.
@@ -58,6 +78,22 @@ impl FaultyStore {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Begins an outage, or ends it by [`Outage::None`].
+    pub fn outage(&self, outage: Outage) {
+        self.script().outage = outage;
+    }
+
+    /// The outage of this moment, once nothing is to be waited for.
+    async fn weather(&self) -> Outage {
+        loop {
+            let outage = self.script().outage;
+            if outage != Outage::Stall {
+                return outage;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// Fails the next commit for which no fault waits yet.
     pub fn fail_commit(&self, fault: CommitFault) {
         self.script().commits.push_back(fault);
@@ -80,7 +116,10 @@ impl FaultyStore {
         script.commits.len() + script.reads.len()
     }
 
-    fn read(&self) -> Result<(), StoreError> {
+    async fn read(&self) -> Result<(), StoreError> {
+        if matches!(self.weather().await, Outage::Reads | Outage::All) {
+            return Err(StoreError::Unavailable(AskedFor.into()));
+        }
         match self.script().reads.pop_front() {
             Some(()) => Err(StoreError::Unavailable(AskedFor.into())),
             None => Ok(()),
@@ -91,18 +130,24 @@ impl FaultyStore {
 #[async_trait]
 impl Store for FaultyStore {
     async fn get(&self, tenant: TenantId, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
-        self.read()?;
+        self.read().await?;
         self.inner.get(tenant, keys).await
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {
-        self.read()?;
+        self.read().await?;
         self.inner.scan(tenant, scans).await
     }
 
     async fn commit(&self, tenant: TenantId, batch: &Batch) -> Result<Committed, CommitError> {
         let first = batch.writes().first().map(|write| write.key().clone());
-        let fault = first.as_ref().and_then(|_| self.script().commits.pop_front());
+        let outage = match self.weather().await {
+            Outage::Commits | Outage::All => Some(CommitFault::Unavailable),
+            Outage::Answers => Some(CommitFault::UnknownApplied),
+            _ => None,
+        };
+        let scripted = || self.script().commits.pop_front();
+        let fault = first.as_ref().and_then(|_| outage.or_else(scripted));
         match fault {
             None => self.inner.commit(tenant, batch).await,
             Some(CommitFault::UnknownApplied) => {
@@ -117,6 +162,9 @@ impl Store for FaultyStore {
     }
 
     async fn sweep(&self, what: Sweep, limit: u32) -> Result<Swept, StoreError> {
+        if !matches!(self.weather().await, Outage::None | Outage::Reads) {
+            return Err(StoreError::Unavailable(AskedFor.into()));
+        }
         self.inner.sweep(what, limit).await
     }
 
@@ -127,7 +175,7 @@ impl Store for FaultyStore {
         shards: Range<u16>,
         limit: u32,
     ) -> Result<Vec<(TenantId, Record)>, StoreError> {
-        self.read()?;
+        self.read().await?;
         self.inner.due(queue, now, shards, limit).await
     }
 

@@ -1,9 +1,10 @@
-//! The list of the contract's tests, and the macros that read it.
+//! The lists of the contracts' tests, and the macros that read them.
 
 use super::contract;
-use super::contract_test::ContractTest;
+use super::contract_test::{ArchiveTest, ContractTest};
 
-/// The tests, by file. Every function of [`contract`] stands here, and nowhere else.
+/// The tests of the store, by file. Every function of [`contract`] stands here or in the list of the
+/// archive, and nowhere else.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_contract_list {
@@ -37,6 +38,7 @@ macro_rules! __store_contract_list {
             counters::a_counter_stops_at_its_bound,
             counters::a_record_that_is_no_counter_is_not_added_to,
             counters::a_counter_s_window_ends_when_it_ends,
+            counters::a_counter_without_an_end_gets_one,
             counters::a_counter_holds_64_bits,
             counters::a_counter_is_a_record,
             index::a_record_is_found_by_its_entries,
@@ -50,6 +52,7 @@ macro_rules! __store_contract_list {
             reading::an_acknowledged_commit_is_seen,
             reading::a_get_is_one_snapshot,
             reading::a_page_is_one_snapshot,
+            reading::what_is_refused_is_never_seen,
             paging::a_scan_goes_by_the_bytes_of_the_keys,
             paging::pages_join_to_the_whole_range,
             paging::a_cursor_is_exclusive,
@@ -143,3 +146,81 @@ macro_rules! as_data {
 }
 
 __store_contract_list! { as_data, }
+
+/// The tests of the archive.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __archive_contract_list {
+    ($then:path, $($with:tt)*) => {
+        $then! {
+            [$($with)*]
+            archiving::pages_go_by_tenant_and_key,
+            archiving::an_archived_record_is_whole,
+            archiving::a_place_is_exclusive,
+            archiving::tenants_are_archived_side_by_side,
+            archiving::an_archive_takes_what_is_permitted_and_no_more,
+            archiving::what_is_present_throughout_is_archived_once,
+            restoring::a_restored_database_is_equal,
+            restoring::a_restored_database_is_scanned_and_due,
+            restoring::a_restored_database_goes_on,
+            restoring::what_is_there_is_left_alone,
+            restoring::to_restore_twice_is_harmless,
+            restoring::of_many_that_restore_a_record_one_writes_it,
+        }
+    };
+}
+
+/// Expands to a module with a test for each sentence of the archive contract.
+///
+/// The arguments are those of [`store_contract!`](crate::store_contract) with an `Arc<dyn Archive>` in
+/// the place of the store; each test takes two of them, and moves records from one into the other.
+#[macro_export]
+macro_rules! archive_contract {
+    ($module:ident, $factory:expr) => {
+        $crate::__archive_contract_list! { $crate::__archive_contract_module, $module, $factory }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __archive_contract_module {
+    ([$module:ident, $factory:expr] $($group:ident :: $test:ident),* $(,)?) => {
+        mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $(
+                #[$crate::store::tokio::test(
+                    flavor = "multi_thread",
+                    worker_threads = 4,
+                    crate = "auth_testkit::store::tokio"
+                )]
+                async fn $test() {
+                    let (from, into) = (($factory)().await, ($factory)().await);
+                    let list = $crate::store::ARCHIVE_CONTRACT;
+                    for test in list.iter().filter(|test| test.name == stringify!($test)) {
+                        if let Err(violation) = test.run(from, into).await {
+                            panic!("{violation}");
+                        }
+                        return;
+                    }
+                    panic!("{} is not a test of the contract", stringify!($test));
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! archive_as_data {
+    ([] $($group:ident :: $test:ident),* $(,)?) => {
+        /// The archive contract: a test for each of its sentences.
+        pub const ARCHIVE_CONTRACT: &[ArchiveTest] = &[
+            $(ArchiveTest {
+                name: stringify!($test),
+                test: |from, into| Box::pin(contract::$group::$test(from, into)),
+            }),*
+        ];
+    };
+}
+
+__archive_contract_list! { archive_as_data, }

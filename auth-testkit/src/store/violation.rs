@@ -46,7 +46,7 @@ impl fmt::Display for Finding {
 impl Error for Finding {}
 
 /// An error with all of its causes.
-fn told(what: &str, error: &dyn Error) -> String {
+pub(crate) fn told(what: &str, error: &dyn Error) -> String {
     let mut text = format!("{what}: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

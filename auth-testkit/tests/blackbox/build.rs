@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::flow::*;
 use crate::world::{SECRET, WEB_CALLBACK, World, web};
 
-const GOOD_SECRET: &str = "0123456789abcdef0123456789abcdef";
+const GOOD_SECRET: &str = "c8TnUZ1mGkq3yVtW0oJr5xHdB7sPfLe2AiNw9RzQ4Yg=";
 const LOOPBACK: &str = "http://127.0.0.1:4444";
 
 /// A builder that lacks nothing.
@@ -293,14 +293,14 @@ blackbox! {
     }
 
     async fn secrets_are_rotated_and_old_ones_forgotten(setup: Setup) {
-        let database = setup.database();
-        let (old, new) = (GOOD_SECRET, "fedcba9876543210fedcba9876543210");
+        let database = setup.database().await;
+        let (old, new) = (GOOD_SECRET, "5f1d0c9b8e7a63427190aebdc4f3d2e16b58074f9c2d3a1e0b7f6e5d8c4a9310");
         let start = async |secrets: &[&str]| {
-            let (store, secrets) = (database.open(), secrets.to_vec());
+            let (store, secrets) = (database.open().await, secrets.to_vec());
             World::with(setup, |builder| builder.shared_store(store).secrets(secrets)).await
         };
         let refused = async |secrets: &[&str]| {
-            let builder = complete(LOOPBACK).development().shared_store(database.open());
+            let builder = complete(LOOPBACK).development().shared_store(database.open().await);
             problems(builder.secrets(secrets.to_vec())).await
         };
         let first = start(&[old]).await;

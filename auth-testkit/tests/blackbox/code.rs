@@ -47,7 +47,8 @@ pub async fn ask_no_consent(world: &World) {
 
 /// A provider and a browser in which alice is signed in: a code costs one request.
 pub async fn signed_in(setup: crate::world::Setup) -> (World, Browser) {
-    let world = World::start(setup).await;
+    // Failures are not counted in the store here.
+    let world = World::with(setup, |b| b.rate_limiter(crate::caut::without_limits())).await;
     ask_no_consent(&world).await;
     let browser = Browser::new();
     authorize(&world, &browser, &ALICE, &request("web")).await.callback().code();

@@ -23,20 +23,20 @@ use crate::world::{World, web};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn kid(jwt: &str) -> String {
+pub fn kid(jwt: &str) -> String {
     let header = URL_SAFE_NO_PAD.decode(jwt.split('.').next().unwrap()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
     header["kid"].as_str().unwrap().to_owned()
 }
 
-async fn key_set(world: &World) -> Value {
+pub async fn key_set(world: &World) -> Value {
     let reply = Browser::new().get(&world.url("/.well-known/jwks.json")).await.unwrap();
     assert_eq!(reply.status, StatusCode::OK);
     reply.json()
 }
 
 /// The names of the ES256 keys of a set.
-fn kids(set: &Value) -> Vec<String> {
+pub fn kids(set: &Value) -> Vec<String> {
     let keys = set["keys"].as_array().unwrap().iter().filter(|key| key["alg"] == "ES256");
     keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }

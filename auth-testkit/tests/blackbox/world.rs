@@ -5,41 +5,58 @@ use std::sync::Arc;
 
 use auth_core::http::Engine;
 use auth_core::keys::SigningAlgorithm;
-use auth_core::store::{MemoryStore, Store};
+use auth_core::store::Store;
 use auth_core::{Identity, MemoryDirectory, PasswordCost, PasswordHasher, Secret};
 use auth_oidc::client::{Client, GrantType};
-use auth_oidc::provider::ScopeDefinition;
+use auth_oidc::provider::{BuildError, ScopeDefinition};
 use auth_oidc::{Provider, ProviderBuilder};
 use auth_testkit::TestClock;
-use auth_testkit::store::{CountingStore, FaultyStore};
+use auth_testkit::store::{AlternatingStore, CountingStore, FaultyStore};
 use serde_json::json;
+pub use testbed::Backend;
+use testbed::{Database, Nginx};
 
-/// One test for each combination of adapter and store.
+/// One test for each combination of adapter and store, and one of three replicas behind nginx.
 #[macro_export]
 macro_rules! blackbox {
     ($($(#[$meta:meta])* async fn $name:ident($setup:ident: Setup) $body:block)*) => {$(
         mod $name {
             use super::*;
-            use $crate::world::{Adapter, Setup, StoreKind};
+            use $crate::world::Setup;
 
             $(#[$meta])*
             async fn body($setup: Setup) $body
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn axum_memory() {
-                body(Setup { adapter: Adapter::Axum, store: StoreKind::Memory }).await;
+            $crate::blackbox_on! { body:
+                axum_memory(Axum, Memory)
+                axum_sqlite(Axum, Sqlite)
+                axum_postgres(Axum, Postgres)
+                axum_tiered(Axum, Tiered)
+                actix_memory(Actix, Memory)
+                actix_sqlite(Actix, Sqlite)
+                actix_postgres(Actix, Postgres)
+                actix_tiered(Actix, Tiered)
             }
+
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn axum_sqlite() {
-                body(Setup { adapter: Adapter::Axum, store: StoreKind::Sqlite }).await;
+            async fn replicas_postgres() {
+                if let Some(setup) = Setup::replicas(module_path!()) {
+                    body(setup).await;
+                }
             }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn actix_memory() {
-                body(Setup { adapter: Adapter::Actix, store: StoreKind::Memory }).await;
-            }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn actix_sqlite() {
-                body(Setup { adapter: Adapter::Actix, store: StoreKind::Sqlite }).await;
+        }
+    )*};
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! blackbox_on {
+    ($body:ident: $($test:ident($adapter:ident, $backend:ident))*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            use $crate::world::{Adapter, Backend, Setup};
+            if let Some(setup) = Setup::single(Adapter::$adapter, Backend::$backend) {
+                $body(setup).await;
             }
         }
     )*};
@@ -48,8 +65,11 @@ macro_rules! blackbox {
 /// What a test runs against.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
-    pub adapter: Adapter,
-    pub store: StoreKind,
+    /// Of the only node, or of the first one; the next has the other.
+    adapter: Adapter,
+    backend: Backend,
+    /// Three nodes behind nginx instead of one.
+    replicated: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,37 +78,85 @@ pub enum Adapter {
     Actix,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub enum StoreKind {
-    Memory,
-    Sqlite,
-}
-
-impl Setup {
-    /// An empty database.
-    pub fn database(self) -> Database {
-        match self.store {
-            StoreKind::Memory => Database::Memory(Arc::new(MemoryStore::new())),
-            StoreKind::Sqlite => Database::Sqlite(Folder::new()),
+impl Adapter {
+    fn other(self) -> Self {
+        match self {
+            Self::Axum => Self::Actix,
+            Self::Actix => Self::Axum,
         }
     }
 }
 
-/// A database that may outlive a world: the file of an SQLite store, or a memory store.
-pub enum Database {
-    Memory(Arc<MemoryStore>),
-    Sqlite(Folder),
-}
+/// The time for which a node goes by its copy of a client, of the key set or of the tenant.
+const COPIES: &str = "another node goes by its copy for a while";
+/// The round trips of a node whose copies are there already.
+const COUNTS: &str = "three nodes have three copies to fetch";
+/// What nginx answers without asking a node.
+const NGINX: &str = "nginx refuses it by itself";
+/// Tests of one node: the path of the test or of its module, and why.
+pub const ONE_NODE_ONLY: &[(&str, &str)] = &[
+    ("budgets", COUNTS),
+    ("build::a_key_of_the_operators_outlives_every_rotation", COUNTS),
+    ("everywhere::a_store_that_hangs_is_not_waited_for", COUNTS),
+    ("health::probes_are_no_load", COUNTS),
+    ("deletion::a_468_what_a_client_had_goes_with_it", COPIES),
+    ("deletion::a_tenant_that_is_deleted_is_gone", COPIES),
+    ("forgery::a_059_no_mutation_of_a_code_or_token_is_accepted", COPIES),
+    ("forgery::a_063_a_value_in_the_wrong_grant", COPIES),
+    ("keym::a_473_a_key_signs_after_it_is_published_and_leaves_after_its_tokens", COPIES),
+    ("keym::a_474_a_key_in_the_wrong_hands_is_worth_nothing_within_a_second", COPIES),
+    ("keym::a_474_a_key_that_was_supplied_does_not_come_back", COPIES),
+    ("refr::a_072_more_scope_than_was_granted", COPIES),
+    ("rotation::o_05_a_new_key_is_published_before_it_signs", COPIES),
+    ("ruri_flow::a_041_a_uri_that_was_removed_meanwhile_gets_no_code", COPIES),
+    ("caut::a_083_basic_that_is_loosely_encoded", NGINX),
+    ("dosr::a_483_a_body_without_end", NGINX),
+    ("dosr::a_488_long_lists_are_answered", NGINX),
+    ("surface::other_methods_are_refused_with_those_that_are_not", NGINX),
+    ("caut::a_091_secrets_are_guessed", "each node counts attempts in its own memory"),
+];
 
-impl Database {
-    /// Opens it, once more if it is open.
-    pub fn open(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory(store) => store.clone(),
-            Self::Sqlite(folder) => {
-                Arc::new(auth_sqlite::SqliteStore::open(folder.0.join("auth.db")).unwrap())
-            }
+impl Setup {
+    /// One node, unless the store's servers are missing.
+    pub fn single(adapter: Adapter, backend: Backend) -> Option<Self> {
+        backend.is_here().then_some(Self { adapter, backend, replicated: false })
+    }
+
+    /// Three nodes with mixed adapters behind nginx on one PostgreSQL, unless one of these is missing or
+    /// the test of that path is one for one node.
+    pub fn replicas(path: &str) -> Option<Self> {
+        let test = path.split_once("::").map_or(path, |(_, test)| test);
+        let is_listed = |listed: &str| {
+            test.strip_prefix(listed).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        if ONE_NODE_ONLY.iter().any(|(listed, _)| is_listed(listed)) {
+            return None;
         }
+        testbed::component("tests on replicas", "AUTH_TEST_NGINX")?;
+        let setup = Self::single(Adapter::Axum, Backend::Postgres)?;
+        Some(Self { replicated: true, ..setup })
+    }
+
+    /// An empty database, which may outlive a world.
+    pub async fn database(self) -> Database {
+        self.backend.database().await.unwrap()
+    }
+
+    /// The adapter of each node.
+    fn nodes(self) -> Vec<Adapter> {
+        let (first, second) = (self.adapter, self.adapter.other());
+        if self.replicated { vec![first, second, first] } else { vec![first] }
+    }
+
+    /// Of replicas each has connections of its own; here they are even used in turn by all of them, so
+    /// that what one reads was written through another's.
+    async fn open(self, database: &Database) -> Arc<dyn Store> {
+        let first = database.open().await;
+        if !self.replicated {
+            return first;
+        }
+        let others = vec![database.open().await, database.open().await];
+        Arc::new(AlternatingStore::new(first, others))
     }
 }
 
@@ -101,15 +169,16 @@ pub const WEB_CALLBACK: &str = "https://app.example/cb";
 /// The redirect URI of the client `spa`.
 pub const SPA_CALLBACK: &str = "https://spa.example/cb";
 /// Our generator makes no RSA keys.
-const RSA_KEY: &str = include_str!("../../fixtures/rsa-2048.pem");
+pub const RSA_KEY: &str = include_str!("../../fixtures/rsa-2048.pem");
 /// Where `web` sends people after a logout.
 pub const WEB_BYE: &str = "https://app.example/bye";
 
 /// A running provider.
 pub struct World {
     pub setup: Setup,
-    /// The issuer, without a final slash.
+    /// The issuer, without a final slash: the only node, or nginx in front of three.
     pub issuer: String,
+    /// The only node, or the first one.
     pub provider: Provider,
     pub people: MemoryDirectory,
     pub clock: TestClock,
@@ -117,7 +186,9 @@ pub struct World {
     pub store: Arc<CountingStore>,
     /// Fails on demand; stands between the provider and `store`.
     pub faults: Arc<FaultyStore>,
-    _server: Server,
+    /// In front of replicas.
+    pub nginx: Option<Nginx>,
+    _servers: Vec<Server>,
     _database: Database,
 }
 
@@ -132,7 +203,7 @@ impl World {
     /// (`u-alice`) and `bob` (`u-bob`).
     pub async fn with(
         setup: Setup,
-        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder,
+        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder + Clone,
     ) -> Self {
         Self::below(setup, "", change).await
     }
@@ -141,12 +212,20 @@ impl World {
     pub async fn below(
         setup: Setup,
         path: &str,
-        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder,
+        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder + Clone,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let issuer = format!("http://{}{path}", listener.local_addr().unwrap());
-        let database = setup.database();
-        let store = Arc::new(CountingStore::new(database.open()));
+        let nodes: Vec<(Adapter, TcpListener)> = setup
+            .nodes()
+            .into_iter()
+            .map(|adapter| (adapter, TcpListener::bind("127.0.0.1:0").unwrap()))
+            .collect();
+        let addresses: Vec<SocketAddr> =
+            nodes.iter().map(|(_, listener)| listener.local_addr().unwrap()).collect();
+        let nginx = setup.replicated.then(|| Nginx::start(&addresses).unwrap());
+        let entrance = nginx.as_ref().map_or(addresses[0], Nginx::address);
+        let issuer = format!("http://{entrance}{path}");
+        let database = setup.database().await;
+        let store = Arc::new(CountingStore::new(setup.open(&database).await));
         let faults = Arc::new(FaultyStore::new(store.clone()));
         let clock = TestClock::at_present();
         let passwords = PasswordHasher::new(PasswordCost::INSECURE_FOR_TESTS, 2);
@@ -154,33 +233,42 @@ impl World {
         people.insert("alice", &Secret::from(PASSWORD), alice()).await.unwrap();
         let bob = Identity::new("u-bob", "Bob").claim("email", "bob@example.com");
         people.insert("bob", &Secret::from(PASSWORD), bob).await.unwrap();
-        let builder = Provider::builder(&issuer)
-            .development()
-            .shared_store(faults.clone())
-            .pages(auth_ui::DefaultPages::new())
-            .directory(people.clone())
-            .clock(clock.clone())
-            .passwords(passwords)
-            .signing_keys(|keys| {
-                keys.algorithms = vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
-            })
-            .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY)
-            .scope(ScopeDefinition::new("orders:read", ["orders"]).description("See your orders"))
-            .client(web())
-            .client(Client::public("spa").redirect_uri(SPA_CALLBACK).scope(SCOPES))
-            .client(Client::service("svc", SECRET).scope("openid orders:read"))
-            .client(Client::service("rs", SECRET).scope("openid").introspect_any());
-        let provider = change(builder).build().await.unwrap();
-        let server = Server::start(setup.adapter, provider.engine(), listener);
+        let builder = || {
+            Provider::builder(&issuer)
+                .development()
+                .shared_store(faults.clone())
+                .pages(auth_ui::DefaultPages::new())
+                .directory(people.clone())
+                .clock(clock.clone())
+                .passwords(passwords.clone())
+                .signing_keys(|keys| {
+                    keys.algorithms = vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
+                })
+                .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY)
+                .scope(
+                    ScopeDefinition::new("orders:read", ["orders"]).description("See your orders"),
+                )
+                .client(web())
+                .client(Client::public("spa").redirect_uri(SPA_CALLBACK).scope(SCOPES))
+                .client(Client::service("svc", SECRET).scope("openid orders:read"))
+                .client(Client::service("rs", SECRET).scope("openid").introspect_any())
+        };
+        let (mut providers, mut servers) = (Vec::new(), Vec::new());
+        for (adapter, listener) in nodes {
+            let provider = change.clone()(builder()).build().await.unwrap();
+            servers.push(Server::start(adapter, provider.engine(), listener));
+            providers.push(provider);
+        }
         Self {
             setup,
             issuer,
-            provider,
+            provider: providers.swap_remove(0),
             people,
             clock,
             store,
             faults,
-            _server: server,
+            nginx,
+            _servers: servers,
             _database: database,
         }
     }
@@ -190,23 +278,40 @@ impl World {
         format!("{}{path}", self.issuer)
     }
 
-    /// A second process of the same provider: its own caches, behind the other adapter, on the same store.
-    pub async fn another_node(&self) -> Node {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let builder = Provider::builder(&self.issuer)
+    fn builder_again(&self) -> ProviderBuilder {
+        Provider::builder(&self.issuer)
             .development()
             .shared_store(self.faults.clone())
             .pages(auth_ui::DefaultPages::new())
             .directory(self.people.clone())
             .clock(self.clock.clone())
-            .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY);
-        let engine = builder.build().await.unwrap().engine();
+            .signing_key_pem(SigningAlgorithm::Rs256, RSA_KEY)
+    }
+
+    /// The same provider, built once more on the same store.
+    pub async fn built_again(&self) -> Result<Provider, BuildError> {
+        self.builder_again().build().await
+    }
+
+    /// A second process of the same provider: its own caches, behind the other adapter, on the same store.
+    pub async fn another_node(&self) -> Node {
+        self.another_node_with(|builder| builder).await
+    }
+
+    /// The same, changed.
+    pub async fn another_node_with(
+        &self,
+        change: impl FnOnce(ProviderBuilder) -> ProviderBuilder + Clone,
+    ) -> Node {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let provider = change(self.builder_again()).build().await.unwrap();
+        let engine = provider.engine();
         let adapter = match self.setup.adapter {
             Adapter::Axum => Adapter::Actix,
             Adapter::Actix => Adapter::Axum,
         };
-        Node { base, _server: Server::start(adapter, engine, listener) }
+        Node { base, provider, _server: Server::start(adapter, engine, listener) }
     }
 }
 
@@ -214,6 +319,7 @@ impl World {
 pub struct Node {
     /// Where it listens, without a final slash.
     pub base: String,
+    pub provider: Provider,
     _server: Server,
 }
 
@@ -314,24 +420,4 @@ fn serve_actix(engine: Arc<dyn Engine>, listener: TcpListener) -> Box<dyn FnOnce
     });
     let handle = received.recv().unwrap();
     Box::new(move || drop(handle.stop(false)))
-}
-
-/// A temporary folder.
-pub struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("auth-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -24,6 +24,8 @@ enum Room {
     Adapter,
     /// Serves tests; nothing that is published may import it.
     Testkit,
+    /// Starts components for tests and tasks.
+    Testbed,
     /// A program that shows how.
     Example,
     /// The commands of the workspace.
@@ -41,6 +43,7 @@ impl Room {
             "auth-gateway" => Self::Gateway,
             "auth-axum" | "auth-actix" => Self::Adapter,
             "auth-testkit" => Self::Testkit,
+            "testbed" => Self::Testbed,
             "xtask" => Self::Task,
             _ if in_examples => Self::Example,
             _ => return None,
@@ -48,9 +51,11 @@ impl Room {
     }
 
     fn may_import(self) -> &'static [Self] {
-        use Room::{Adapter, Backend, Core, Engine, Example, Gateway, Port, Store};
+        use Room::{Adapter, Backend, Core, Engine, Example, Gateway, Port, Store, Testbed};
         match self {
-            Self::Store | Self::Task => &[],
+            Self::Store => &[],
+            Self::Task => &[Testbed],
+            Self::Testbed => &[Store, Backend],
             Self::Backend | Self::Core => &[Store],
             Self::Port => &[Core],
             Self::Engine => &[Store, Core],

@@ -63,7 +63,27 @@ fn names(tree: &str) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{CRYPTOGRAPHY, RULES, linked, names};
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn a_482_no_library_of_ours_is_linked_with_the_rsa_crate() {
+        assert!(CRYPTOGRAPHY.contains(&"rsa"));
+        let workspace = Workspace::open().unwrap();
+        let members = workspace.metadata().members();
+        let libraries: Vec<&str> = members
+            .map(|member| member.name.as_str())
+            .filter(|name| RULES.iter().any(|(ruled, _)| ruled == name))
+            .collect();
+        assert!(libraries.len() >= 7, "{libraries:?}");
+        for library in libraries {
+            let tree = linked(&workspace, library).unwrap();
+            assert!(tree.contains(library), "the tree is read");
+            assert!(!tree.contains("rsa"), "{library} is linked with rsa");
+        }
+        // What signs instead.
+        assert!(linked(&workspace, "auth-core").unwrap().contains("ring"));
+    }
 
     #[test]
     fn names_are_read_from_a_tree() {

@@ -19,6 +19,8 @@ const PERMITTED: &[&str] = &[
     "Zlib",
     "MPL-2.0",
     "CC0-1.0",
+    // Data: the certificates of the public authorities.
+    "CDLA-Permissive-2.0",
     "BSL-1.0",
     "OpenSSL",
 ];

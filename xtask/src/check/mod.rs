@@ -7,6 +7,7 @@ mod kept_out;
 mod lengths;
 mod licences;
 mod names;
+mod sql;
 mod unused;
 
 use crate::failure::{Failure, Outcome};
@@ -48,6 +49,7 @@ const ALL: &[Check] = &[
     Check { name: "licences", run: licences::check },
     Check { name: "advisories", run: advisories::check },
     Check { name: "kept-out", run: kept_out::check },
+    Check { name: "sql", run: sql::check },
     Check { name: "lints", run: cargo::lints },
     Check { name: "lints-default", run: cargo::lints_with_default_features },
     Check { name: "docs", run: cargo::docs },

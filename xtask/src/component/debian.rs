@@ -1,11 +1,13 @@
 //! Installs Debian packages, where that is possible without asking anybody.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::command;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{During, Failure, Outcome};
 
 /// Installs `packages` with apt, as root.
 pub(super) fn install(packages: &[&str]) -> Outcome<()> {
@@ -17,6 +19,25 @@ pub(super) fn install(packages: &[&str]) -> Outcome<()> {
     }
     update()?;
     command::shown(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
+}
+
+/// The same for packages that bring a service: nothing of it is started, because tests start their own.
+///
+/// `policy-rc.d` is Debian's way of forbidding that; one that is there stays as it is.
+pub(super) fn install_servers(packages: &[&str]) -> Outcome<()> {
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let forbid = is_root() && !policy.exists();
+    if forbid {
+        let text = "#!/bin/sh\n# Put here by cargo xtask for one installation.\nexit 101\n";
+        std::fs::write(policy, text)
+            .and_then(|()| std::fs::set_permissions(policy, Permissions::from_mode(0o755)))
+            .during("forbidding the package to start services")?;
+    }
+    let installed = install(packages);
+    if forbid {
+        std::fs::remove_file(policy).during("permitting packages to start services again")?;
+    }
+    installed
 }
 
 /// Refreshes the package lists, once in the life of this process.

@@ -5,7 +5,9 @@ mod browser;
 mod debian;
 mod fonts;
 mod node;
+mod previous;
 mod python;
+mod server;
 mod stamp;
 
 use std::path::PathBuf;
@@ -30,8 +32,25 @@ pub(crate) struct Component {
 }
 
 /// All of them, in the order in which they are looked for.
-pub(crate) const ALL: &[Component] =
-    &[browser::CHROMIUM, browser::CHROMEDRIVER, fonts::CJK, node::NODE, python::PYTHON];
+pub(crate) const ALL: &[Component] = &[
+    browser::CHROMIUM,
+    browser::CHROMEDRIVER,
+    fonts::CJK,
+    node::NODE,
+    python::PYTHON,
+    server::POSTGRES,
+    server::REDIS,
+    server::NGINX,
+    server::PGBOUNCER,
+    previous::VERSIONS,
+];
+
+/// Looks for those that proofs and benchmarks run beside, and gets them.
+pub(crate) fn provide_servers(workspace: &Workspace, may_install: bool) {
+    for component in [server::POSTGRES, server::REDIS, server::NGINX] {
+        component.provide(workspace, may_install);
+    }
+}
 
 /// What became of a component.
 #[derive(Debug)]

@@ -13,7 +13,39 @@ macro_rules! flaws {
             /// Every flaw.
             pub const ALL: &[Self] = &[$(Self::$flaw),*];
 
-            /// The test of the suite that is there to find it. Others may find it as well.
+            /// Those by which a caller is answered in another way than if it were alone, which
+            /// [`history`](crate::store::history) finds as well.
+            pub const OF_ISOLATION: &[Self] = &[
+                Self::IgnoresAbsent,
+                Self::IgnoresPresent,
+                Self::IgnoresAt,
+                Self::IgnoresCheck,
+                Self::ReadsChecksWithoutLock,
+                Self::ChecksThenActs,
+                Self::LocksOnlyWhatIsThere,
+                Self::WritesOneByOne,
+                Self::AppliesHalfOfAConflict,
+                Self::AppliesBesidesAFullCounter,
+                Self::AcknowledgesEarly,
+                Self::AppliesReplays,
+                Self::RemembersRefusedIds,
+                Self::RetriesUnderANewId,
+                Self::ConflictsUnderLoad,
+                Self::IgnoresBelow,
+                Self::ExcludesTheBound,
+                Self::AddsWithoutLock,
+                Self::MovesTheWindow,
+                Self::LeavesCountersWithoutAnEnd,
+                Self::NothingExpires,
+                Self::ExpiresAMomentLate,
+                Self::GoesByTheLatestTime,
+                Self::ReadsAreStale,
+                Self::ReadsALateReplica,
+                Self::ReadsUncommitted,
+                Self::GetsInTwoSnapshots,
+            ];
+
+            /// The test of the suites that is there to find it. Others may find it as well.
             #[must_use]
             pub const fn found_by(self) -> &'static str {
                 match self {
@@ -69,6 +101,8 @@ flaws! {
     AddsWithoutLock => a_bound_holds_when_many_add,
     /// Moves a counter's `keep_until` with every addition.
     MovesTheWindow => a_counter_s_window_ends_when_it_ends,
+    /// Adds for ever to a record that was put to be kept for ever.
+    LeavesCountersWithoutAnEnd => a_counter_without_an_end_gets_one,
     /// Cuts a counter to 63 bits.
     CountsIn63Bits => a_counter_holds_64_bits,
     /// Tells the sums of a batch in the reverse order.
@@ -149,4 +183,56 @@ flaws! {
     GivesOneTenantsWork => every_tenant_s_records_are_due,
     /// Gives each due record once.
     ReadingClaims => reading_does_not_claim,
+    /// Locks the keys under which a record stands, and only reads the others.
+    LocksOnlyWhatIsThere => a_check_of_absence_is_locked,
+    /// Writes the records of a batch one after another.
+    WritesOneByOne => a_get_is_one_snapshot,
+    /// Takes the answer of a commit that met others for lost, and commits again under another id.
+    RetriesUnderANewId => a_bound_holds_when_many_add,
+    /// Refuses a commit because it met others, though its preconditions hold.
+    ConflictsUnderLoad => a_bound_holds_when_many_add,
+    /// Reads from a replica that has the newest commits a moment later.
+    ReadsALateReplica => an_acknowledged_commit_is_seen,
+    /// Reads what a batch writes that is being refused.
+    ReadsUncommitted => what_is_refused_is_never_seen,
+    /// Goes by the latest time that any batch has told.
+    GoesByTheLatestTime => callers_may_disagree_about_the_time,
+    /// Archives the records of one tenant only.
+    ArchivesOneTenant => tenants_are_archived_side_by_side,
+    /// Archives by key first, then by tenant.
+    ArchivesByKeyFirst => pages_go_by_tenant_and_key,
+    /// Leaves what has expired out of the archive.
+    ArchivesWithoutTheExpired => an_archived_record_is_whole,
+    /// Leaves index entries out of the archive.
+    ArchivesWithoutEntries => an_archived_record_is_whole,
+    /// Leaves the queue out of the archive.
+    ArchivesWithoutDue => an_archived_record_is_whole,
+    /// Begins a page with the place itself.
+    RepeatsThePlace => a_place_is_exclusive,
+    /// Finds nothing after a place whose record is gone.
+    NeedsThePlacesRecord => a_place_is_exclusive,
+    /// Counts records instead of going by the place.
+    ArchivesByOffset => what_is_present_throughout_is_archived_once,
+    /// Archives and restores however much is asked for.
+    ArchivesWithoutLimits => an_archive_takes_what_is_permitted_and_no_more,
+    /// Gives restored records versions of their own.
+    RestoresUnderNewVersions => a_restored_database_is_equal,
+    /// Loses `keep_until` when it restores.
+    RestoresForEver => a_restored_database_is_equal,
+    /// Restores records without their index entries.
+    RestoresWithoutEntries => a_restored_database_is_scanned_and_due,
+    /// Restores everything into one tenant.
+    RestoresIntoOneTenant => a_restored_database_is_scanned_and_due,
+    /// Begins counters anew when it restores.
+    RestoresCountersAtZero => a_restored_database_goes_on,
+    /// Writes over what is there.
+    RestoresOverWhatIsThere => what_is_there_is_left_alone,
+    /// Takes an expired record for none when it restores.
+    RestoresOverTheExpired => what_is_there_is_left_alone,
+    /// Says that it wrote what it left alone.
+    CountsWhatItKept => what_is_there_is_left_alone,
+    /// Refuses all records if one of them is there.
+    RefusesWhatIsThere => to_restore_twice_is_harmless,
+    /// Looks what is there first and writes afterwards, with others in between.
+    LooksThenRestores => of_many_that_restore_a_record_one_writes_it,
 }

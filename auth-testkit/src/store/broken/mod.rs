@@ -1,18 +1,21 @@
 //! [`BrokenStore`]: a store that breaks the contract in one way, to prove that the suite finds it.
 
+mod archives;
 mod flaw;
+mod isolation;
 mod reads;
 mod sweeps;
 mod writes;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use auth_store::{
-    Batch, CommitError, CommitId, Committed, IndexEntry, Key, MemoryStore, Page, Queue, Record,
-    Scan, Store, StoreError, Sweep, Swept, TenantId, Timestamp,
+    Archive, Archived, Batch, CommitError, CommitId, Committed, IndexEntry, Key, MemoryStore, Page,
+    Place, Queue, Record, Restored, Scan, Store, StoreError, Sweep, Swept, TenantId, Timestamp,
 };
 
 pub use flaw::Flaw;
@@ -25,7 +28,9 @@ pub use flaw::Flaw;
 pub struct BrokenStore {
     inner: Arc<MemoryStore>,
     flaw: Option<Flaw>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
+    /// Commits that have begun and not ended.
+    commits: AtomicUsize,
 }
 
 /// What some flaws need to know of earlier calls.
@@ -36,13 +41,22 @@ struct Memory {
     entries: HashMap<(TenantId, Key), Vec<IndexEntry>>,
     reads: HashMap<(TenantId, Key), Option<Record>>,
     given: HashSet<(TenantId, Key, CommitId)>,
+    uncommitted: HashMap<(TenantId, Key), Record>,
+    replica: HashMap<(TenantId, Key), Option<Record>>,
+    latest: Option<Timestamp>,
+    offset: usize,
 }
 
 impl BrokenStore {
     /// An empty store with a flaw, or with none.
     #[must_use]
     pub fn new(flaw: Option<Flaw>) -> Self {
-        Self { inner: Arc::new(MemoryStore::new()), flaw, memory: Mutex::default() }
+        Self {
+            inner: Arc::new(MemoryStore::new()),
+            flaw,
+            memory: Arc::default(),
+            commits: AtomicUsize::new(0),
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -98,5 +112,20 @@ impl Store for BrokenStore {
         limit: u32,
     ) -> Result<Vec<(TenantId, Record)>, StoreError> {
         self.broken_due(queue, now, shards, limit).await
+    }
+}
+
+#[async_trait]
+impl Archive for BrokenStore {
+    async fn archived(
+        &self,
+        after: Option<&Place>,
+        limit: u16,
+    ) -> Result<Vec<Archived>, StoreError> {
+        self.broken_archived(after, limit).await
+    }
+
+    async fn restore(&self, records: &[Archived]) -> Result<Restored, StoreError> {
+        self.broken_restore(records).await
     }
 }

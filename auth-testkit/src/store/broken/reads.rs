@@ -59,6 +59,8 @@ impl BrokenStore {
                 }
                 Ok(found)
             }
+            Some(Flaw::ReadsALateReplica) => self.get_from_the_replica(tenant, keys).await,
+            Some(Flaw::ReadsUncommitted) => self.get_the_uncommitted(tenant, keys).await,
             _ => self.inner.get(tenant, keys).await,
         }
     }

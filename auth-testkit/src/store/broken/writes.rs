@@ -8,13 +8,13 @@ use super::{BrokenStore, Flaw, dawdle, just_before};
 use crate::store::caller::{batch as new_batch, new_id};
 
 /// The batch at another time.
-fn at(batch: &Batch, now: Timestamp) -> Result<Batch, CommitError> {
+pub(super) fn at(batch: &Batch, now: Timestamp) -> Result<Batch, CommitError> {
     new_batch(batch.id(), now, batch.writes().to_vec())
         .map_err(|error| CommitError::Unavailable(error.into()))
 }
 
 /// The batch with its preconditions changed.
-fn with_when(batch: &Batch, change: impl Fn(When) -> When) -> Batch {
+pub(super) fn with_when(batch: &Batch, change: impl Fn(When) -> When) -> Batch {
     batch.clone().map_writes(|mut write| {
         if let Write::Put { when, .. } | Write::Delete { when, .. } | Write::Check { when, .. } =
             &mut write
@@ -44,7 +44,7 @@ fn without_bounds(batch: &Batch) -> Batch {
     })
 }
 
-fn holds(found: Option<&Record>, when: When, now: Timestamp) -> bool {
+pub(super) fn holds(found: Option<&Record>, when: When, now: Timestamp) -> bool {
     let live = found.filter(|record| record.keep_until.is_none_or(|until| until > now));
     match (when, live) {
         (When::Any, _) | (When::Absent, None) | (When::Present, Some(_)) => true,
@@ -149,7 +149,9 @@ impl BrokenStore {
             Flaw::ReadsChecksWithoutLock | Flaw::ChecksThenActs if !replay => {
                 self.check_then_act(flaw, tenant, batch, &found).await
             }
-            Flaw::AddsWithoutLock | Flaw::MovesTheWindow if !replay => {
+            Flaw::AddsWithoutLock | Flaw::MovesTheWindow | Flaw::LeavesCountersWithoutAnEnd
+                if !replay =>
+            {
                 self.add_by_hand(flaw, tenant, batch, &found).await
             }
             Flaw::KeepsEntriesOfTheExpired => {
@@ -174,6 +176,14 @@ impl BrokenStore {
                 });
                 self.inner.commit(tenant, &changed).await
             }
+            Flaw::LocksOnlyWhatIsThere | Flaw::WritesOneByOne if !replay => {
+                self.torn_commit(flaw, tenant, batch, &found).await
+            }
+            Flaw::RetriesUnderANewId
+            | Flaw::ConflictsUnderLoad
+            | Flaw::ReadsALateReplica
+            | Flaw::ReadsUncommitted
+            | Flaw::GoesByTheLatestTime => self.contended_commit(flaw, tenant, batch).await,
             _ => {
                 let outcome = self.inner.commit(tenant, batch).await;
                 self.broken_outcome(flaw, tenant, batch, outcome).await
@@ -236,7 +246,7 @@ impl BrokenStore {
     }
 
     /// What stands under the keys of the batch.
-    async fn states(
+    pub(super) async fn states(
         &self,
         tenant: TenantId,
         batch: &Batch,
@@ -309,6 +319,7 @@ impl BrokenStore {
             let begun = old.and_then(|old| old.keep_until);
             let keep_until = match flaw {
                 Flaw::MovesTheWindow => Some(*keep_until),
+                Flaw::LeavesCountersWithoutAnEnd if old.is_some() => begun,
                 _ => begun.or(Some(*keep_until)),
             };
             let (key, value) = (key.clone(), sum.to_string().into());

@@ -83,6 +83,21 @@ pub async fn a_counter_s_window_ends_when_it_ends(store: Arc<dyn Store>) -> Resu
     Ok(())
 }
 
+/// A record that was put to be kept for ever has no window; the first addition begins one.
+pub async fn a_counter_without_an_end_gets_one(store: Arc<dyn Store>) -> Result<(), Finding> {
+    let caller = Caller::new(&store);
+    let counter = key("counter")?;
+    caller.apply([record(&counter).value("4").put(Absent)]).await?;
+    for until in [100, 200] {
+        caller.sums([add(&counter, 1, None, after(until))]).await?;
+        let found = caller.present(&counter).await?.keep_until;
+        ensure!(found == Some(after(100)), "after an addition until {until} it is kept {found:?}");
+    }
+    let sums = caller.at(after(100)).sums([add(&counter, 1, None, after(300))]).await?;
+    ensure!(sums == [1], "after its window the counter goes on at {sums:?}");
+    Ok(())
+}
+
 /// A counter has 64 bits.
 pub async fn a_counter_holds_64_bits(store: Arc<dyn Store>) -> Result<(), Finding> {
     let caller = Caller::new(&store);

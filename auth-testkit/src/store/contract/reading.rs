@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
-use auth_store::When::{Absent, Any};
+use auth_store::When::{Absent, Any, At};
 use auth_store::{Due, Queue, Record, Scan, Store};
 use tokio::task::JoinSet;
 
-use crate::store::caller::{Caller, after};
+use crate::store::caller::{Caller, after, new_id};
 use crate::store::draft::{all_numbered, key, keys, numbered, record};
 use crate::store::violation::{Finding, ensure};
 
@@ -109,14 +110,18 @@ where
         }
     });
     let mut reads = 0;
-    while writer.try_join_next().is_none_or(|ended| matches!(ended, Ok(Ok(()))))
-        && (reads < READS || written.load(Ordering::Relaxed) < WRITES)
-    {
+    while reads < READS || written.load(Ordering::Relaxed) < WRITES {
         read().await?;
         reads += 1;
-        tokio::task::yield_now().await;
-        if writer.is_empty() {
-            break;
+        if reads < READS {
+            tokio::task::yield_now().await;
+        } else {
+            // A reader that never rests can keep a busy machine from running the writer's database.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The writer goes on until it is told to stop: it ends before that only by an error.
+        if let Some(ended) = writer.try_join_next() {
+            return ended.map_err(|error| Finding::new(format!("the writer ended: {error}")))?;
         }
     }
     done.store(true, Ordering::Relaxed);
@@ -173,6 +178,28 @@ pub async fn a_page_is_one_snapshot(store: Arc<dyn Store>) -> Result<(), Finding
         // A page that ends early may have missed it.
         let sound = places == 1 || (places == 0 && page.next.is_some());
         ensure!(sound, "a record that moves was seen at {places} places");
+        Ok(())
+    })
+    .await
+}
+
+/// Nobody ever sees what a batch writes that is refused, not even while it is.
+pub async fn what_is_refused_is_never_seen(store: Arc<dyn Store>) -> Result<(), Finding> {
+    let caller = Caller::new(&store);
+    let keys = numbered("refused", 2)?;
+    let version = caller.apply([record(&keys[0]).value("1").put(Absent)]).await?;
+    let write = {
+        let (caller, keys) = (caller.clone(), keys.clone());
+        move |_| {
+            let writes = [record(&keys[0]).value("2").put(Any), record(&keys[1]).put(At(new_id()))];
+            let (caller, failing) = (caller.clone(), keys[1].clone());
+            async move { caller.conflicts(writes, &[&failing]).await }
+        }
+    };
+    while_writing(write, || async {
+        let found = caller.find_all(&keys).await?;
+        let versions: Vec<_> = found.iter().map(|r| r.as_ref().map(|r| r.version)).collect();
+        ensure!(versions == [Some(version), None], "what was refused was seen: {versions:?}");
         Ok(())
     })
     .await

@@ -1,4 +1,4 @@
-//! [`RateLimiter`]: who may try again, and when.
+//! [`MemoryRateLimiter`]: limits of one process.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,68 +6,14 @@ use std::num::NonZeroU32;
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use auth_store::TenantId;
+use async_trait::async_trait;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use ring::digest;
 
-/// Limits attempts that failed. A success costs nothing, so that a busy client is never limited for
-/// being busy.
-pub trait RateLimiter: Send + Sync + fmt::Debug + 'static {
-    /// Whether an attempt may be made now.
-    ///
-    /// # Errors
-    /// [`TooManyAttempts`] says after what time.
-    fn admit(&self, attempt: &Attempt<'_>) -> Result<(), TooManyAttempts>;
+use crate::limiter::{Attempt, Limited, Name, RateLimiter, TooManyAttempts};
 
-    /// Tells that an attempt failed.
-    fn failed(&self, attempt: &Attempt<'_>);
-}
-
-/// Something that may fail and is worth guessing at.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Attempt<'a> {
-    /// At which tenant.
-    pub tenant: TenantId,
-    /// What is tried, such as `client_authentication`.
-    pub action: &'static str,
-    /// Whose secret is guessed at, or where the attempt comes from.
-    pub whose: &'a str,
-}
-
-impl<'a> Attempt<'a> {
-    /// An attempt.
-    #[must_use]
-    pub fn new(tenant: TenantId, action: &'static str, whose: &'a str) -> Self {
-        Self { tenant, action, whose }
-    }
-}
-
-/// There were too many failed attempts (429).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts; try again after {} s", .retry_after.as_secs())]
-#[non_exhaustive]
-pub struct TooManyAttempts {
-    /// How long to wait, at least a second.
-    pub retry_after: Duration,
-}
-
-/// A digest, so that a name which comes from outside takes no more room than any other.
-type Name = [u8; 32];
-
-fn name(attempt: &Attempt<'_>) -> Name {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in [attempt.tenant.as_str(), attempt.action, attempt.whose] {
-        context.update(part.as_bytes());
-        context.update(&[0]);
-    }
-    let mut name = [0; 32];
-    name.copy_from_slice(context.finish().as_ref());
-    name
-}
-
-/// Limits in the memory of this process.
+/// Limits in the memory of this process, by its own clock: with several replicas each grants the whole of it.
+/// [`StoreRateLimiter`](crate::StoreRateLimiter) counts for all of them.
 pub struct MemoryRateLimiter {
     failures: DefaultKeyedRateLimiter<Name>,
     blocked: RwLock<HashMap<Name, Instant>>,
@@ -100,21 +46,20 @@ impl Default for MemoryRateLimiter {
     }
 }
 
+#[async_trait]
 impl RateLimiter for MemoryRateLimiter {
-    fn admit(&self, attempt: &Attempt<'_>) -> Result<(), TooManyAttempts> {
-        let name = name(attempt);
+    async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
+        let name = attempt.name();
         let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
         let until = blocked.get(&name).map(|until| until.saturating_duration_since(Instant::now()));
         match until {
-            Some(wait) if !wait.is_zero() => {
-                Err(TooManyAttempts { retry_after: wait.max(Duration::from_secs(1)) })
-            }
+            Some(wait) if !wait.is_zero() => Err(TooManyAttempts::new(wait).into()),
             _ => Ok(()),
         }
     }
 
-    fn failed(&self, attempt: &Attempt<'_>) {
-        let name = name(attempt);
+    async fn failed(&self, attempt: &Attempt<'_>) {
+        let name = attempt.name();
         if self.failures.len() >= Self::CAPACITY {
             // Names come from outside; most of them fail once.
             self.failures.retain_recent();
@@ -139,19 +84,24 @@ impl fmt::Debug for MemoryRateLimiter {
 
 #[cfg(test)]
 mod tests {
+    use auth_store::TenantId;
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
     fn failures_block_and_blocks_are_by_name() {
         let limiter = MemoryRateLimiter::default();
+        let admit = |attempt| limiter.admit(attempt).now_or_never().unwrap();
         let app = Attempt::new(TenantId::DEFAULT, "client_authentication", "app");
         for _ in 0..20 {
-            limiter.failed(&app);
-            assert_eq!(limiter.admit(&app), Ok(()));
+            limiter.failed(&app).now_or_never().unwrap();
+            assert!(admit(&app).is_ok());
         }
-        limiter.failed(&app);
-        assert!(limiter.admit(&app).unwrap_err().retry_after >= Duration::from_secs(1));
+        limiter.failed(&app).now_or_never().unwrap();
+        let Err(Limited::TooMany(error)) = admit(&app) else { panic!("admitted") };
+        assert!(error.retry_after >= Duration::from_secs(1));
         let other = Attempt::new(TenantId::DEFAULT, "client_authentication", "other");
-        assert_eq!(limiter.admit(&other), Ok(()));
+        assert!(admit(&other).is_ok());
     }
 }

@@ -1,0 +1,168 @@
+//! [`Floor`]: the least that an axum handler does for the same operation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use auth_core::http::Request;
+use auth_core::keys::{SigningAlgorithm, SigningKey};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::routing::any;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::{aead, digest};
+use serde_json::Value;
+use testbed::{Backend, Database};
+use url::form_urlencoded;
+
+use crate::floor_postgres::PostgresFloor;
+use crate::floor_sqlite::SqliteFloor;
+use crate::operation::{Step, send};
+use crate::recorded::Statement;
+use crate::scene::Failure;
+
+/// A bare driver on the database that the provider uses.
+#[derive(Clone)]
+pub(crate) enum Driver {
+    Sqlite(Arc<SqliteFloor>),
+    Postgres(Arc<PostgresFloor>),
+}
+
+impl Driver {
+    pub(crate) async fn open(database: &Database) -> Result<Self, Failure> {
+        let spec = database.spec();
+        Ok(match database.backend() {
+            Backend::Sqlite => {
+                let file = spec.strip_prefix("sqlite:").ok_or("no file")?;
+                Self::Sqlite(Arc::new(SqliteFloor::open(file)?))
+            }
+            Backend::Postgres | Backend::Tiered => {
+                let spec = spec.strip_prefix("tiered:").unwrap_or(&spec);
+                let postgres = spec.split(' ').next().unwrap_or(spec);
+                Self::Postgres(Arc::new(PostgresFloor::open(postgres).await?))
+            }
+            other => return Err(format!("there is no floor for {}", other.name()).into()),
+        })
+    }
+
+    async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(driver) => driver.run(statement, number).await,
+            Self::Postgres(driver) => driver.run(statement, number).await,
+        }
+    }
+}
+
+/// The steps of an operation, done barely.
+#[derive(Clone)]
+pub(crate) struct Floor {
+    handlers: Vec<Arc<Handler>>,
+}
+
+struct Handler {
+    step: Step,
+    answer: Option<Value>,
+    driver: Driver,
+    key: SigningKey,
+    seal: aead::LessSafeKey,
+    random: SystemRandom,
+    calls: AtomicU64,
+}
+
+impl Floor {
+    pub(crate) fn new(plan: Vec<Step>, driver: Driver) -> Self {
+        let handler = |step: Step| {
+            let answer = serde_json::from_slice(&step.body).ok();
+            let seal = aead::UnboundKey::new(&aead::AES_256_GCM, &[7; 32]).unwrap();
+            Arc::new(Handler {
+                step,
+                answer,
+                driver: driver.clone(),
+                key: SigningKey::generate(SigningAlgorithm::Es256).unwrap(),
+                seal: aead::LessSafeKey::new(seal),
+                random: SystemRandom::new(),
+                calls: AtomicU64::new(1),
+            })
+        };
+        Self { handlers: plan.into_iter().map(handler).collect() }
+    }
+
+    /// How many round trips to the store the whole operation makes.
+    pub(crate) fn statements(&self) -> usize {
+        self.handlers.iter().map(|handler| handler.step.statements.len()).sum()
+    }
+
+    /// A route for each step.
+    pub(crate) fn router(&self) -> Router {
+        self.handlers.iter().enumerate().fold(Router::new(), |router, (number, handler)| {
+            let route = any(answer).with_state(handler.clone());
+            router.route(&format!("/floor/{number}"), route)
+        })
+    }
+
+    /// The requests that ours was sent, to these routes.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let request = |(number, handler): (usize, &Arc<Handler>)| {
+            let mut request = handler.step.request.clone();
+            let query = request.uri().query().unwrap_or_default();
+            let uri = format!("/floor/{number}?{query}").parse();
+            *request.uri_mut() = uri.unwrap();
+            request
+        };
+        self.handlers.iter().enumerate().map(request).collect()
+    }
+
+    pub(crate) async fn call(
+        &self,
+        router: &Router,
+        requests: Vec<Request>,
+    ) -> Result<(), Failure> {
+        for request in requests {
+            send(router, request).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn answer(
+    State(handler): State<Arc<Handler>>,
+    uri: http::Uri,
+    body: Bytes,
+) -> Response<Body> {
+    handler.answer(uri.query().unwrap_or_default(), &body).await.unwrap()
+}
+
+impl Handler {
+    async fn answer(&self, query: &str, body: &[u8]) -> Result<Response<Body>, Failure> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let input = if body.is_empty() { query.as_bytes() } else { body };
+        let form: HashMap<String, String> = form_urlencoded::parse(input).into_owned().collect();
+        // The client's secret and the presented value, and the lineage that is sealed in it.
+        for value in form.values().take(2) {
+            std::hint::black_box(digest::digest(&digest::SHA256, value.as_bytes()));
+        }
+        let (mut secret, mut lineage) = ([0_u8; 32], [0_u8; 64].to_vec());
+        let nonce = aead::Nonce::assume_unique_for_key([0; 12]);
+        self.random.fill(&mut secret)?;
+        self.seal.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut lineage)?;
+        for statement in &self.step.statements {
+            self.driver.run(statement, number).await?;
+        }
+        for _ in 0..self.step.signatures {
+            let claims = URL_SAFE_NO_PAD.encode([b'x'; 300]);
+            std::hint::black_box(URL_SAFE_NO_PAD.encode(self.key.sign(claims.as_bytes())?));
+        }
+        if let Some(location) = &self.step.location {
+            let response = Response::builder().status(StatusCode::SEE_OTHER);
+            return Ok(response.header(header::LOCATION, location).body(Body::empty())?);
+        }
+        let body = serde_json::to_vec(&self.answer)?;
+        let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+        Ok(response.header(header::CACHE_CONTROL, "no-store").body(body.into())?)
+    }
+}

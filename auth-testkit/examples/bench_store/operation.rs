@@ -1,0 +1,135 @@
+//! [`Operation`]: what is measured, request by request.
+
+use auth_core::http::Request;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use http::{Response, header};
+use tower::ServiceExt;
+
+use crate::recorded::{Recorder, Statement};
+use crate::scene::{
+    Failure, Scene, Session, authorization, client_credentials, code_of, introspection, redemption,
+    refresh,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Introspection,
+    ClientCredentials,
+    Refresh,
+    CodeFlow,
+}
+
+/// A request that was seen, with what it led to.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) request: Request,
+    pub(crate) statements: Vec<Statement>,
+    /// Signatures that its answer needs.
+    pub(crate) signatures: usize,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Bytes,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Introspection, Self::ClientCredentials, Self::Refresh, Self::CodeFlow];
+
+    /// By which a command line chooses it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::ClientCredentials => "client-credentials",
+            Self::Refresh => "refresh",
+            Self::CodeFlow => "code",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::ClientCredentials => "client_credentials, opaque",
+            Self::Refresh => "refresh",
+            Self::CodeFlow => "authorize with a session, redeem",
+        }
+    }
+
+    /// The first requests of so many operations, in the browser of somebody who is signed in.
+    pub(crate) async fn prepare(
+        self,
+        scene: &Scene,
+        session: &Session,
+        calls: u32,
+    ) -> Result<Vec<Request>, Failure> {
+        let mut prepared = Vec::new();
+        let live = scene.grant(session).await?;
+        for _ in 0..calls {
+            prepared.push(match self {
+                Self::Introspection => introspection(&live.access)?,
+                Self::ClientCredentials => client_credentials()?,
+                Self::Refresh => refresh(&scene.grant(session).await?.refresh)?,
+                Self::CodeFlow => authorization(session)?,
+            });
+        }
+        Ok(prepared)
+    }
+
+    /// Does one of them.
+    pub(crate) async fn call(self, router: &Router, request: Request) -> Result<(), Failure> {
+        let response = send(router, request).await?;
+        if self == Self::CodeFlow {
+            send(router, redemption(&code_of(response.headers())?)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Watches one of them, with the caches as they are in between others.
+    pub(crate) async fn record(
+        self,
+        scene: &Scene,
+        session: &Session,
+        recorder: &Recorder,
+    ) -> Result<Vec<Step>, Failure> {
+        let router: Router = auth_axum::mount(scene.provider.engine());
+        let mut prepared = self.prepare(scene, session, 2).await?.into_iter();
+        let (Some(first), Some(second)) = (prepared.next(), prepared.next()) else {
+            return Err("nothing was prepared".into());
+        };
+        self.call(&router, first).await?;
+        let step = async |request: Request| {
+            recorder.take();
+            let response = send(&router, request.clone()).await?;
+            let location = response.headers().get(header::LOCATION);
+            let location = location.and_then(|text| text.to_str().ok()).map(str::to_owned);
+            let body = response.into_body();
+            let statements = recorder.take();
+            // Nothing else of these is a JWT.
+            let signatures = usize::from(find(&body, b"\"id_token\""));
+            Ok::<_, Failure>(Step { request, statements, signatures, location, body })
+        };
+        let mut steps = vec![step(second).await?];
+        if self == Self::CodeFlow {
+            let mut headers = http::HeaderMap::new();
+            let location = steps[0].location.as_deref().ok_or("there is no redirect")?;
+            headers.insert(header::LOCATION, location.parse()?);
+            steps.push(step(redemption(&code_of(&headers)?)?).await?);
+        }
+        Ok(steps)
+    }
+}
+
+fn find(body: &[u8], what: &[u8]) -> bool {
+    body.windows(what.len()).any(|window| window == what)
+}
+
+/// Calls a router as a server does, and reads the whole answer.
+pub(crate) async fn send(router: &Router, request: Request) -> Result<Response<Bytes>, Failure> {
+    let response = router.clone().oneshot(request.map(Body::from)).await?;
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await?;
+    if !parts.status.is_success() && !parts.status.is_redirection() {
+        return Err(format!("{}: {}", parts.status, String::from_utf8_lossy(&body)).into());
+    }
+    Ok(Response::from_parts(parts, body))
+}

@@ -1,0 +1,175 @@
+//! Shows that a provider serves as much with many live grants as with few, and that the removal of a
+//! large expired backlog keeps nobody waiting.
+//!
+//! Two databases, one with N grants and one with a hundredth of them (2,000 to 10,000), are measured in
+//! turn. All grants were issued by the engine, and the tokens that are used are spread over them. Then
+//! as many grants that expired long ago (a quarter of them in a short run) are put beside the live ones
+//! and swept, at a steady rate of requests.
+//!
+//! ```text
+//! prove_scale [--rounds N] [--backend NAME] [--seed S]
+//! ```
+
+mod scale;
+#[allow(dead_code, reason = "other proofs use more of it")]
+mod scene;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use auth_core::store::{Archive, MemoryStore};
+use auth_core::{Clock, SystemClock};
+use testbed::Backend;
+
+use scale::Still;
+use scale::latency::Latencies;
+use scale::throughput::{Operation, Served};
+use scene::arguments::Arguments;
+use scene::bulk::Fresh;
+use scene::{Failure, Scene, database, must};
+
+/// How much less may be served.
+const TOLERANCE: f64 = 0.15;
+/// How many grants' tokens are used at most.
+const SAMPLE: u64 = 100_000;
+/// Measurements of one operation on one database, of which the median counts.
+const TURNS: usize = 7;
+
+/// A measurement that another program disturbed is made again.
+const ATTEMPTS: usize = 3;
+
+async fn prove() -> Result<(), Failure> {
+    let arguments = Arguments::read(20_000)?;
+    let backend = arguments.backend.unwrap_or(Backend::Sqlite);
+    let many = arguments.rounds;
+    let few = (many / 100).clamp(2_000, 10_000);
+    let turn = if many > 100_000 { Duration::from_secs(2) } else { Duration::from_millis(300) };
+    let clock = Still(SystemClock::default().now());
+
+    println!("On {}.\n", backend.name());
+    let (_small, small) = database::new(backend).await?;
+    let (_large, large) = database::new(backend).await?;
+    let mut small = serve(small, clock, few).await?;
+    let begun = Instant::now();
+    let mut large = serve(large, clock, many).await?;
+    let filled = begun.elapsed().as_secs_f64();
+
+    println!(
+        "| operation | with {few} grants, /s | with {many} grants, /s | change |\n|---|---:|---:|---:|"
+    );
+    for operation in Operation::ALL {
+        let mut ratio = 0.0;
+        let mut rates = (0.0, 0.0);
+        for _ in 0..ATTEMPTS {
+            rates = in_turn(&mut small, &mut large, operation, turn).await?;
+            ratio = rates.1 / rates.0;
+            if ratio >= 1.0 - TOLERANCE {
+                break;
+            }
+        }
+        let (name, change) = (operation.name(), (ratio - 1.0) * 100.0);
+        println!("| {name} | {:.0} | {:.0} | {change:+.1} % |", rates.0, rates.1);
+        must(ratio >= 1.0 - TOLERANCE, &format!("{name} is as fast with {many} grants"))?;
+    }
+    println!("\n{many} grants were issued and restored in {filled:.0} s.");
+    let backlog = if many > 100_000 { many } else { many / 4 };
+    sweep(&large, clock, backlog, turn).await
+}
+
+/// A provider with so many grants.
+async fn serve(store: Arc<dyn Archive>, clock: Still, grants: u64) -> Result<Served, Failure> {
+    let scene = Scene::open(store.clone(), clock).await?;
+    let fresh = Fresh::of(&*store).await?;
+    let tokens = fresh.issue(&*store, clock, grants, grants.min(SAMPLE)).await?;
+    Served::new(scene, store, fresh, tokens).await
+}
+
+/// The medians of both, measured by turns.
+async fn in_turn(
+    small: &mut Served,
+    large: &mut Served,
+    operation: Operation,
+    turn: Duration,
+) -> Result<(f64, f64), Failure> {
+    let (mut of_small, mut of_large) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        of_small.push(small.rate(operation, turn).await?);
+        of_large.push(large.rate(operation, turn).await?);
+    }
+    Ok((median(of_small), median(of_large)))
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_unstable_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+/// Sweeps so many expired grants, while requests come at a steady rate.
+async fn sweep(served: &Served, clock: Still, grants: u64, turn: Duration) -> Result<(), Failure> {
+    let (scene, archive) = (&served.scene, &*served.archive);
+    let long_ago = Still(clock.now().saturating_sub(Duration::from_secs(400 * 86_400)));
+    let then = Arc::new(MemoryStore::new());
+    Scene::open(then.clone(), long_ago).await?;
+    // Only what it issued is added: keys and clients are there already, and stay as they are.
+    Fresh::of(&*then).await?.issue(archive, long_ago, grants, 0).await?;
+    let tokens = served.fresh.issue(archive, clock, 1_000, 1_000).await?;
+    let (first, second) = tokens.split_at(500);
+
+    let over = Arc::new(AtomicBool::new(false));
+    let timer = async {
+        tokio::time::sleep(turn * 15).await;
+        over.store(true, Ordering::Relaxed);
+    };
+    let (before, ()) = tokio::join!(Latencies::measure(scene, first, over.clone()), timer);
+    let before = before?;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let sweeping = async {
+        let begun = Instant::now();
+        let swept = scene.provider.sweeper().run_once().await;
+        let took = begun.elapsed();
+        // A percentile needs a few hundred requests.
+        tokio::time::sleep(Duration::from_secs(1).saturating_sub(took)).await;
+        over.store(true, Ordering::Relaxed);
+        (swept, took)
+    };
+    let (meanwhile, (swept, took)) =
+        tokio::join!(Latencies::measure(scene, second, over.clone()), sweeping);
+    let (meanwhile, swept) = (meanwhile?, swept?);
+    must(swept >= grants * 3, "the backlog was swept")?;
+
+    let bound = 2.0 * before.percentile(99.0);
+    println!(
+        "| steady load | requests | p50, ms | p99, ms | max, ms | over {bound:.1} ms |\n\
+         |---|---:|---:|---:|---:|---:|"
+    );
+    for (name, of) in [("alone", &before), ("beside the sweep", &meanwhile)] {
+        println!(
+            "| {name} | {} | {:.1} | {:.1} | {:.1} | {:.2} % |",
+            of.count(),
+            of.percentile(50.0),
+            of.percentile(99.0),
+            of.percentile(100.0),
+            of.slower_than(bound)
+        );
+    }
+    let seconds = took.as_secs_f64();
+    println!(
+        "\n{swept} expired records swept in {seconds:.1} s, {:.0} a second.",
+        swept as f64 / seconds
+    );
+    must(meanwhile.percentile(99.0) <= bound, "the sweep keeps nobody waiting")
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match prove().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("{cause}");
+            ExitCode::FAILURE
+        }
+    }
+}

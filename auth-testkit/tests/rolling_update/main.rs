@@ -1,0 +1,124 @@
+//! A rolling update: an earlier version, built from this repository's history, and this one run side by side
+//! on one database, and whatever one began the other goes on with.
+//!
+//! The programs are in the folder that `AUTH_TEST_PREVIOUS` names; `cargo xtask test` builds them from the
+//! table `testbed::PREVIOUS`. Both versions make RSA keys, for which this one needs the feature `aws-lc`, as
+//! it has in a build of the workspace with all features; alone:
+//! `cargo test -p auth-testkit -p auth-oidc --all-features --test rolling_update`.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod node;
+mod walk;
+
+use std::path::Path;
+
+use serde_json::Value;
+use testbed::{PREVIOUS, Previous, component};
+
+use crate::node::{Nodes, Order};
+use crate::walk::{Tokens, Walk};
+
+/// Every version on every backend that it knows, in every order of start.
+async fn each(test: &str, body: impl AsyncFn(Nodes)) {
+    let Some(folder) = component(test, "AUTH_TEST_PREVIOUS") else { return };
+    for previous in PREVIOUS {
+        for backend in previous.backends {
+            for order in [Order::EarlierFirst, Order::ThisFirst] {
+                println!("{} on {backend}, {order:?}", previous.commit);
+                body(start(previous, backend, &folder, order).await).await;
+            }
+        }
+    }
+}
+
+async fn start(previous: &Previous, backend: &str, folder: &Path, order: Order) -> Nodes {
+    match backend {
+        "sqlite" => Nodes::on_sqlite(&previous.program(folder), order).await,
+        other => panic!("say here how version {} is told to use {other}", previous.commit),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_a_flow_may_be_another_version_s() {
+    each("rolling update: flow", async |nodes| {
+        // Each request goes to the version that did not get the one before.
+        for first in [0, 1] {
+            let walk = Walk::new(&nodes, first);
+            let code = walk.sign_in("openid profile email offline_access").await;
+            let tokens = walk.redeem(&code).await;
+            assert_eq!(walk.userinfo(&tokens).await.json()["sub"], "u-1");
+            let next = walk.refresh(&tokens.refresh).await;
+            assert_eq!(walk.userinfo(&next).await.json()["email"], "alice@example.com");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_version_issued_is_good_at_the_other() {
+    each("rolling update: tokens", async |nodes| {
+        for (here, there) in [(0, 1), (1, 0)] {
+            let (here, there) = (Walk::only(&nodes, here), Walk::only(&nodes, there));
+            let code = here.sign_in("openid offline_access").await;
+            let tokens = there.redeem(&code).await;
+            for walk in [&here, &there] {
+                assert_eq!(walk.userinfo(&tokens).await.status, 200);
+                assert_eq!(walk.introspect(&tokens.access).await["active"], true);
+                assert_eq!(walk.introspect(&tokens.refresh).await["active"], true);
+            }
+            // A racer gets the same successor, even when the first one asked the other version.
+            let successor = here.refresh(&tokens.refresh).await;
+            assert_eq!(there.refresh(&tokens.refresh).await.refresh, successor.refresh);
+            let last = there.refresh(&successor.refresh).await;
+            assert_revoked_everywhere(&here, &there, &last).await;
+        }
+    })
+    .await;
+}
+
+/// Revokes at one version; the other knows at once.
+async fn assert_revoked_everywhere(here: &Walk<'_>, there: &Walk<'_>, tokens: &Tokens) {
+    assert_eq!(there.introspect(&tokens.access).await["active"], true);
+    here.revoke(&tokens.refresh).await;
+    for walk in [here, there] {
+        assert_eq!(walk.introspect(&tokens.access).await["active"], false);
+        assert_eq!(walk.introspect(&tokens.refresh).await["active"], false);
+        assert_eq!(walk.userinfo(tokens).await.status, 401);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_known_to_both_versions() {
+    each("rolling update: sessions", async |nodes| {
+        for (here, there) in [(0, 1), (1, 0)] {
+            let here = Walk::only(&nodes, here);
+            here.sign_in("openid").await;
+            let there = here.going_on_at(there);
+            let code = there.code_without_a_page().await.expect("the session is known there");
+            there.redeem(&code).await;
+            // Ended at one, it is ended at the other.
+            there.sign_out().await;
+            assert!(here.code_without_a_page().await.is_none());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_versions_publish_the_same_keys() {
+    each("rolling update: keys", async |nodes| {
+        let (one, two) = (Walk::only(&nodes, 0), Walk::only(&nodes, 1));
+        let kids = async |walk: &Walk<'_>| {
+            let set = walk.get("/.well-known/jwks.json").await.json();
+            let mut kids: Vec<Value> =
+                set["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
+            kids.sort_by_key(Value::to_string);
+            kids
+        };
+        let published = kids(&one).await;
+        assert!(!published.is_empty());
+        assert_eq!(published, kids(&two).await);
+    })
+    .await;
+}
