@@ -20,7 +20,7 @@ fn assert_contended(tally: Tally, rounds: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_store_in_memory_is_linearizable() {
+async fn a_470_a_store_in_memory_is_linearizable() {
     let store = Arc::new(MemoryStore::new());
     let tally = Histories::new(store).rounds(1000).seed(SEED).interleaved(true).check().await;
     assert_contended(tally.unwrap_or_else(|error| panic!("{error}")), 1000);
