@@ -18,7 +18,7 @@ use crate::world::{Node, SECRET, Setup, World, web};
 
 /// A world whose deletions find everything by the index, without looking through all records.
 async fn by_index(setup: Setup) -> World {
-    World::with(setup, |builder| builder.all_records_are_indexed()).await
+    World::with(setup, auth_oidc::ProviderBuilder::all_records_are_indexed).await
 }
 
 /// Takes the index entries from every record, as if a version before them had written it.

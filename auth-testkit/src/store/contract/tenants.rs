@@ -11,7 +11,8 @@ use crate::store::violation::{Finding, ensure};
 
 /// Names that a careless comparison takes for one another: by prefix, by pattern, by case of
 /// punctuation, by length.
-pub(super) const TENANTS: [&str; 6] = ["a", "a-b", "a_b", "axb", "ab", "a0000000000000000000000000000000"];
+pub(super) const TENANTS: [&str; 6] =
+    ["a", "a-b", "a_b", "axb", "ab", "a0000000000000000000000000000000"];
 
 /// The same key is a record of its own in each tenant, for `get` and `scan`.
 pub async fn tenants_do_not_see_one_another(store: Arc<dyn Store>) -> Result<(), Finding> {
