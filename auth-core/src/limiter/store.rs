@@ -38,6 +38,7 @@ pub struct StoreRateLimiter {
 
 impl StoreRateLimiter {
     /// Failures of one name in a window, unless told otherwise.
+    // Unwrapped by the compiler: it is not zero.
     pub const LIMIT: NonZeroU32 = NonZeroU32::new(20).unwrap();
     /// The window, unless told otherwise: a minute.
     pub const WINDOW: Duration = Duration::from_secs(60);

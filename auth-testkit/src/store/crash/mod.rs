@@ -15,7 +15,10 @@
 //! # use std::sync::Arc;
 //! use auth_store::Store;
 //! use auth_testkit::store::crash::{CrashTest, commit};
-//! # async fn open() -> Arc<dyn Store> { unimplemented!() }
+//!
+//! async fn open() -> Arc<dyn Store> {
+//!     Arc::new(auth_sqlite::SqliteStore::open("crash.db").unwrap()) // or yours, at a place that lasts
+//! }
 //!
 //! #[tokio::test(flavor = "multi_thread")]
 //! #[ignore = "the other test starts it"]
