@@ -222,11 +222,6 @@ fn is_about_tls(error: &tokio_postgres::Error) -> bool {
 /// No connection could be had in time.
 pub(crate) type NoConnection = deadpool_postgres::PoolError;
 
-/// The server did not answer in time.
-#[derive(Debug, thiserror::Error)]
-#[error("PostgreSQL did not answer within {0:?}")]
-pub(crate) struct TimedOut(pub(crate) std::time::Duration);
-
 /// A row cannot have been written by this crate.
 #[derive(Debug, thiserror::Error)]
 #[error("the column `{column}` holds what no version of this crate has written")]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use auth_store::within;
 use deadpool_postgres::{
     BuildError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
@@ -9,7 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{Failure, TimedOut};
+use crate::error::Failure;
 
 /// A statement with the types of its parameters, which spares asking the server for them.
 #[derive(Debug)]
@@ -151,11 +152,11 @@ impl Connections {
     ) -> Result<T, Failure> {
         // The server gives up first, so that its answer is known.
         let limit = self.limits.statement + self.limits.statement / 4;
-        match tokio::time::timeout(limit, work(&connection)).await {
+        match within(limit, work(&connection)).await {
             Ok(answer) => answer,
-            Err(_) => {
+            Err(elapsed) => {
                 drop(Object::take(connection));
-                Err(Failure::Lost(TimedOut(limit).into()))
+                Err(Failure::Lost(elapsed.into()))
             }
         }
     }

@@ -174,7 +174,11 @@ fn attempt(
         .map_err(|error| fault(error, Extent::All))?;
     let mut outcomes = Vec::with_capacity(group.len());
     for job in group {
-        match job.run(connection) {
+        let outcome = match group {
+            [alone] => alone.run(connection),
+            _ => job.run_beside_others(connection),
+        };
+        match outcome {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => {
                 roll_back(connection);
@@ -207,9 +211,25 @@ fn step(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 impl Job {
     /// Runs in a savepoint, so that one that fails leaves the others of its group alone. An error means
     /// that the whole transaction is lost.
-    fn run(&self, connection: &Connection) -> rusqlite::Result<Outcome> {
+    fn run_beside_others(&self, connection: &Connection) -> rusqlite::Result<Outcome> {
         step(connection, "SAVEPOINT job")?;
-        let outcome = match self {
+        match self.run(connection) {
+            Ok(outcome) => {
+                step(connection, "RELEASE job")?;
+                Ok(outcome)
+            }
+            // SQLite has rolled everything back, as it may when space or memory ends.
+            Err(error) if connection.is_autocommit() => Err(error),
+            Err(error) => {
+                step(connection, "ROLLBACK TO job")?;
+                step(connection, "RELEASE job")?;
+                Ok(Outcome::Failed(error))
+            }
+        }
+    }
+
+    fn run(&self, connection: &Connection) -> rusqlite::Result<Outcome> {
+        match self {
             Self::Commit { tenant, batch, .. } => {
                 apply::apply(connection, *tenant, batch).map(|applied| match applied {
                     Ok(committed) => Outcome::Committed(committed),
@@ -221,19 +241,6 @@ impl Job {
             }
             Self::Restore { records, .. } => {
                 archive::restore(connection, records).map(Outcome::Restored)
-            }
-        };
-        match outcome {
-            Ok(outcome) => {
-                step(connection, "RELEASE job")?;
-                Ok(outcome)
-            }
-            // SQLite has rolled everything back, as it may when space or memory ends.
-            Err(error) if connection.is_autocommit() => Err(error),
-            Err(error) => {
-                step(connection, "ROLLBACK TO job")?;
-                step(connection, "RELEASE job")?;
-                Ok(Outcome::Failed(error))
             }
         }
     }

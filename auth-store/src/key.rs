@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::class::Class;
 use crate::limits::MAX_KEY_LEN;
 
@@ -20,13 +22,16 @@ use crate::limits::MAX_KEY_LEN;
 /// assert!(a < b, "a shorter part sorts before its own extension");
 /// # Ok::<(), auth_store::KeyTooLong>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Box<[u8]>);
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+/// On the stack for nearly all keys, of which a request makes dozens: a kind and two digests fit.
+type Bytes = SmallVec<[u8; 88]>;
 
 impl Key {
     /// Starts a key of `kind`, a short lower-case name such as `client`.
     pub fn builder(class: Class, kind: &str) -> KeyBuilder {
-        let mut builder = KeyBuilder { bytes: Vec::with_capacity(64) };
+        let mut builder = KeyBuilder { bytes: Bytes::new() };
         builder.bytes.push(class.tag());
         builder.text(kind)
     }
@@ -36,7 +41,7 @@ impl Key {
     #[must_use]
     pub fn digest(class: Class, kind: &str, digest: &[u8; 32]) -> Self {
         let kind = kind.get(..64).unwrap_or(kind);
-        Self(Self::builder(class, kind).bytes(digest).bytes.into_boxed_slice())
+        Self(Self::builder(class, kind).bytes(digest).bytes)
     }
 
     /// The encoded bytes, as a backend stores them.
@@ -52,7 +57,7 @@ impl Key {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidKey> {
         match bytes.first() {
             Some(tag) if Class::from_tag(*tag).is_some() && bytes.len() <= MAX_KEY_LEN => {
-                Ok(Self(bytes.into()))
+                Ok(Self(Bytes::from_slice(bytes)))
             }
             _ => Err(InvalidKey),
         }
@@ -60,7 +65,7 @@ impl Key {
 
     /// A key before every other.
     pub(crate) fn smallest() -> Self {
-        Self(Box::default())
+        Self(Bytes::new())
     }
 
     /// The class of the record, which is the first byte of its key.
@@ -109,6 +114,13 @@ impl Key {
     }
 }
 
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        // In one piece; what is derived copies byte by byte.
+        Self(Bytes::from_slice(&self.0))
+    }
+}
+
 impl std::borrow::Borrow<[u8]> for Key {
     fn borrow(&self) -> &[u8] {
         &self.0
@@ -132,7 +144,7 @@ const ESCAPE: u8 = 0xFF;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct KeyBuilder {
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl KeyBuilder {
@@ -144,11 +156,15 @@ impl KeyBuilder {
     /// Adds a part of bytes.
     pub fn bytes(mut self, part: &[u8]) -> Self {
         self.bytes.push(PART);
-        for byte in part {
-            self.bytes.push(*byte);
-            if *byte == END {
-                self.bytes.push(ESCAPE);
+        if part.contains(&END) {
+            for byte in part {
+                self.bytes.push(*byte);
+                if *byte == END {
+                    self.bytes.push(ESCAPE);
+                }
             }
+        } else {
+            self.bytes.extend_from_slice(part);
         }
         self.bytes.push(END);
         self
@@ -167,16 +183,16 @@ impl KeyBuilder {
         if self.bytes.len() > MAX_KEY_LEN {
             return Err(KeyTooLong { len: self.bytes.len() });
         }
-        Ok(Key(self.bytes.into_boxed_slice()))
+        Ok(Key(self.bytes))
     }
 
     /// The range of all keys that begin with the parts so far.
     #[must_use]
     pub fn range(self) -> KeyRange {
-        let mut end = self.bytes.clone();
+        let start = self.bytes.into_vec();
         // What follows is a PART, so this bound lies past every continuation.
-        end.push(ESCAPE);
-        KeyRange { start: self.bytes, end }
+        let end = [&start[..], &[ESCAPE]].concat();
+        KeyRange { start, end }
     }
 }
 

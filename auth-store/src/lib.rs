@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A backend implements [`Store`] and depends on this crate and nothing else of the SDK; it has no
-//! cryptography, no HTTP, no clock. [`MemoryStore`] is the contract in its shortest form: read it
+//! cryptography, no HTTP, and the time of a record is told to it. [`MemoryStore`] is the contract in its shortest form: read it
 //! before writing a backend, and run the suite of `auth-testkit` against yours.
 //!
 //! ```
@@ -48,6 +48,7 @@
 mod archive;
 mod batch;
 mod class;
+mod deadline;
 mod error;
 mod key;
 pub mod limits;
@@ -62,6 +63,7 @@ mod timestamp;
 pub use archive::{Archive, Archived, Place, Restored};
 pub use batch::{Batch, BatchBuilder, InvalidBatch, NewRecord, When, Write};
 pub use class::{Class, ClassMarker, Main, Side};
+pub use deadline::{Elapsed, within};
 pub use error::{CommitError, Source, StoreError};
 pub use key::{InvalidKey, Key, KeyBuilder, KeyRange, KeyTooLong};
 pub use memory::MemoryStore;

@@ -62,7 +62,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
     let servers = Servers::start(bench.needs());
     let told = if arguments.json { vec!["--json".to_owned()] } else { Vec::new() };
     let program = Program { package: "auth-testkit", example: bench.example(), arguments: told };
-    let (command, printed) = program.run_released(workspace, &servers)?;
+    let (command, printed) = program.run_optimised(workspace, &servers, "production")?;
     print!("{printed}");
     if !arguments.json {
         let file = workspace.root().join("docs/benchmarks.md");

@@ -44,15 +44,16 @@ impl Program<'_> {
         command::shown(program.current_dir(workspace.root()).args(&self.arguments))
     }
 
-    /// Builds it for release, runs it, and returns the command line and what it printed.
-    pub(crate) fn run_released(
+    /// Builds it by an optimised profile, runs it, and returns the command line and what it printed.
+    pub(crate) fn run_optimised(
         &self,
         workspace: &Workspace,
         servers: &Servers,
+        profile: &str,
     ) -> Outcome<(String, String)> {
         self.must_exist(workspace)?;
         let mut command = command::cargo(workspace.root());
-        command.args(["run", "--release", "--all-features", "-p", self.package]);
+        command.args(["run", "--profile", profile, "--all-features", "-p", self.package]);
         command.args(["--example", self.example]);
         if !self.arguments.is_empty() {
             command.arg("--").args(&self.arguments);

@@ -243,7 +243,7 @@ impl Proof {
         let (mut commands, mut tables) = (Vec::new(), Vec::new());
         for run in runs {
             let program = self.program(self.full.to_vec(), run);
-            let (command, printed) = program.run_released(workspace, servers)?;
+            let (command, printed) = program.run_optimised(workspace, servers, "release")?;
             print!("{printed}");
             commands.push(command);
             tables.push(printed.trim().to_owned());

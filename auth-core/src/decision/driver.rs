@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use auth_store::{Batch, CommitError, CommitId, Key, Side, Timestamp, Write};
+use auth_store::{Batch, CommitError, Key, Side, Timestamp, Write};
 use futures_util::future::{try_join, try_join_all};
 use tracing::debug;
 
 use crate::decision::commit::{Applied, commit, commit_id, pause};
-use crate::decision::facts::{Asks, Facts, Freshness, Need, Slot};
+use crate::decision::facts::{Asks, Facts, Freshness, Need};
 use crate::decision::record_cache::RecordCache;
-use crate::decision::rng::Rng;
-use crate::decision::work::{Done, Ports, Reservation, Work};
-use crate::decision::{Cx, Decision, Unavailable};
+use crate::decision::work::{Done, Ports, Reservation, Sign, Work};
+use crate::decision::{Cx, Decision, DeferredSignature, Unavailable};
 use crate::tenant::Tenant;
 use crate::tombstone::Tombstone;
 
@@ -73,8 +72,7 @@ impl Driver {
             self.require_alive(tenant, &facts, now)?;
         }
         loop {
-            let commit_id = self.commit_id()?;
-            let mut cx = Cx { tenant, now, rng: Rng::from_seed(&seed), commit_id };
+            let mut cx = Cx::new(tenant, now, &seed, conflicts);
             let decided = match decision.decide(&facts, &mut cx) {
                 Ok(outcome) => Ok(outcome),
                 Err(Need::Failed(error)) => Err(error),
@@ -96,6 +94,9 @@ impl Driver {
                 continue;
             }
             let outcome = decided?;
+            if outcome.answer.is_ok() {
+                self.sign(tenant, &cx.deferred).await?;
+            }
             let Some(batch) = outcome.batch else { return Ok(outcome.answer) };
             match self.commit(tenant, &batch).await? {
                 Applied::Yes => return Ok(outcome.answer),
@@ -134,10 +135,6 @@ impl Driver {
         }
     }
 
-    fn commit_id(&self) -> Result<CommitId, Unavailable> {
-        Ok(commit_id(&*self.ports.entropy)?)
-    }
-
     async fn fetch(
         &self,
         tenant: &Tenant,
@@ -146,10 +143,10 @@ impl Driver {
         now: Timestamp,
         use_cache: bool,
     ) -> Result<(), Unavailable> {
-        let asks = facts.missing(asks);
-        let mut keys: Vec<Key> = Vec::with_capacity(asks.reads.len());
+        let Asks { reads, work } = facts.missing(asks);
+        let mut keys: Vec<Key> = Vec::with_capacity(reads.len());
         let mut cacheable: Vec<Key> = Vec::new();
-        for (key, freshness) in asks.unique_reads() {
+        for (key, freshness) in Asks::unique_reads(reads) {
             if freshness == Freshness::Cached {
                 if use_cache && let Some(slot) = self.cache.get(tenant.id, &key, now) {
                     facts.from_cache = true;
@@ -166,10 +163,10 @@ impl Driver {
             }
             Ok::<_, Unavailable>(self.ports.store.get(tenant.id, &keys).await?)
         };
-        let work = try_join_all(asks.work.into_iter().map(|work| self.perform(tenant, work)));
+        let work = try_join_all(work.into_iter().map(|work| self.perform(tenant, work)));
         let (records, done) = try_join(reads, work).await?;
         for (key, record) in keys.into_iter().zip(records) {
-            let slot = Slot::new(record);
+            let slot = self.cache.known(tenant.id, &key, record);
             if cacheable.contains(&key) {
                 self.cache.put(tenant.id, &key, now, &slot);
             }
@@ -177,6 +174,19 @@ impl Driver {
         }
         for (work, done) in done {
             facts.add_done(work, done);
+        }
+        Ok(())
+    }
+
+    async fn sign(
+        &self,
+        tenant: &Tenant,
+        deferred: &[DeferredSignature],
+    ) -> Result<(), Unavailable> {
+        for deferred in deferred {
+            let Sign { kid, input } = deferred.sign();
+            let signed = self.ports.signer.sign(tenant.id, kid, input.as_bytes());
+            deferred.complete(signed.await?);
         }
         Ok(())
     }
@@ -212,7 +222,7 @@ impl Driver {
         keep_until: Timestamp,
     ) -> Result<Reservation, Unavailable> {
         let add = Write::Add { key: key.clone(), n: 1, below: Some(below), keep_until };
-        let (id, now) = (self.commit_id()?, self.ports.clock.now());
+        let (id, now) = (commit_id(&*self.ports.entropy)?, self.ports.clock.now());
         let batch = match key.class() {
             auth_store::Class::Main => {
                 Batch::builder::<auth_store::Main>(id, now).write(add).build()?

@@ -69,13 +69,13 @@ impl Asks {
     }
 
     /// Each key once. Where one step may do with a cached record and another may not, it is read.
-    pub(crate) fn unique_reads(&self) -> Vec<(Key, Freshness)> {
-        let mut unique: Vec<(Key, Freshness)> = Vec::with_capacity(self.reads.len());
-        for (key, freshness) in &self.reads {
-            match unique.iter_mut().find(|(known, _)| known == key) {
-                Some((_, known)) if *freshness == Freshness::Stored => *known = Freshness::Stored,
+    pub(crate) fn unique_reads(reads: Vec<(Key, Freshness)>) -> Vec<(Key, Freshness)> {
+        let mut unique: Vec<(Key, Freshness)> = Vec::with_capacity(reads.len());
+        for (key, freshness) in reads {
+            match unique.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, known)) if freshness == Freshness::Stored => *known = Freshness::Stored,
                 Some(_) => {}
-                None => unique.push((key.clone(), *freshness)),
+                None => unique.push((key, freshness)),
             }
         }
         unique
@@ -112,6 +112,13 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) fn new(record: Option<Record>) -> Arc<Self> {
         Arc::new(Self { record, parsed: OnceLock::new() })
+    }
+
+    /// Whether this is the state that `record` is in. The version says so; that the text does, too, is for
+    /// whoever changes a database by hand.
+    pub(crate) fn is_of(&self, record: &Record) -> bool {
+        let same = |known: &Record| known.version == record.version && known.value == record.value;
+        self.record.as_ref().is_some_and(same)
     }
 }
 
@@ -194,8 +201,10 @@ impl Facts {
     }
 
     pub(crate) fn add_record(&mut self, key: Key, slot: Arc<Slot>, as_of: Freshness) {
-        self.records.retain(|(known, ..)| *known != key);
-        self.records.push((key, slot, as_of));
+        match self.records.iter_mut().find(|(known, ..)| *known == key) {
+            Some(known) => *known = (key, slot, as_of),
+            None => self.records.push((key, slot, as_of)),
+        }
     }
 
     pub(crate) fn add_done(&mut self, work: Work, done: Done) {

@@ -7,24 +7,24 @@
 //! ```text
 //!   decide(facts, cx) ──▶ Err(Need) ──▶ driver: one get + work, concurrently ──▶ run again
 //!        │
-//!        └─▶ Ok(Outcome { batch, answer }) ──▶ commit ──▶ answer
+//!        └─▶ Ok(Outcome { batch, answer }) ──▶ sign ──▶ commit ──▶ answer
 //!                                                │ Conflict: forget reads, keep work, run again
 //!                                                └ Unknown: read the batch's keys to find out
 //! ```
 
 pub(crate) mod commit;
-mod deadline;
+mod deferred;
 mod driver;
 mod facts;
 mod record_cache;
 mod rng;
 mod work;
 
-use auth_store::{
-    Batch, BatchBuilder, ClassMarker, CommitId, InvalidBatch, Main, Side, TenantId, Timestamp,
-};
+use std::time::Duration;
 
-pub use deadline::within;
+use auth_store::{Batch, BatchBuilder, ClassMarker, InvalidBatch, Main, Side, TenantId, Timestamp};
+
+pub use deferred::DeferredSignature;
 pub use driver::Driver;
 pub use facts::{Asks, Facts, Need};
 pub use record_cache::RecordCache;
@@ -69,20 +69,35 @@ pub struct Cx<'a> {
     pub now: Timestamp,
     /// Randomness from the same seed in each run.
     pub rng: Rng,
-    commit_id: CommitId,
+    /// How often others were faster.
+    attempt: u32,
+    /// What is signed when the request is permitted.
+    deferred: Vec<DeferredSignature>,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    fn new(tenant: &'a Tenant, now: Timestamp, seed: &[u8; 32], attempt: u32) -> Self {
+        Self { tenant, now, rng: Rng::from_seed(seed), attempt, deferred: Vec::new() }
+    }
+
+    /// Signs a text if the request is permitted, once that is decided and before it is committed.
+    #[must_use]
+    pub fn sign_later(&mut self, sign: Sign) -> DeferredSignature {
+        let deferred = DeferredSignature::new(sign);
+        self.deferred.push(deferred.clone());
+        deferred
+    }
+
     /// Starts the batch of this decision.
     #[must_use]
-    pub fn batch(&self) -> BatchBuilder<Main> {
-        Batch::builder(self.commit_id, self.now)
+    pub fn batch(&mut self) -> BatchBuilder<Main> {
+        Batch::builder(self.rng.commit_id(self.attempt), self.now)
     }
 
     /// Starts a batch of what may be lost, in place of the other.
     #[must_use]
-    pub fn side_batch(&self) -> BatchBuilder<Side> {
-        Batch::builder(self.commit_id, self.now)
+    pub fn side_batch(&mut self) -> BatchBuilder<Side> {
+        Batch::builder(self.rng.commit_id(self.attempt), self.now)
     }
 }
 
@@ -120,6 +135,14 @@ impl<A, R> Outcome<A, R> {
     }
 }
 
+/// Gives `work` up after `limit`, as [`auth_store::within`] does.
+///
+/// # Errors
+/// [`Unavailable::Timeout`].
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Unavailable> {
+    Ok(auth_store::within(limit, work).await?)
+}
+
 /// A component did not do its part; the request itself may be good. Detail is for logs only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -155,11 +178,8 @@ pub enum Unavailable {
         source: auth_store::Source,
     },
     /// Something took longer than a request may wait. It may still take effect.
-    #[error("no answer within {limit:?}")]
-    Timeout {
-        /// How long it was waited for.
-        limit: std::time::Duration,
-    },
+    #[error(transparent)]
+    Timeout(#[from] auth_store::Elapsed),
     /// The source of randomness failed.
     #[error(transparent)]
     Entropy(#[from] crate::NoEntropy),

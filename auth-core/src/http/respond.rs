@@ -20,10 +20,17 @@ pub fn no_store(headers: &mut HeaderMap) {
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
 }
 
-/// A JSON answer that is not to be kept.
+/// A JSON answer that is not to be kept; 500 for what JSON cannot hold, which is a mistake of the program.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut response = Response::new(serde_json::to_vec(body).unwrap_or_default().into());
+    let body = match serde_json::to_vec(body) {
+        Ok(body) => body,
+        Err(error) => {
+            error!(error = &error as &dyn std::error::Error, "an answer cannot be written as JSON");
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "this provider cannot answer\n");
+        }
+    };
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

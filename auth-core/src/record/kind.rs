@@ -149,28 +149,50 @@ pub struct Found<K> {
     schema: u32,
 }
 
+/// A record's text.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    schema: u32,
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+/// The value inside an envelope that reads as this version writes it, which spares looking through the
+/// value for its end. `None` says nothing about the text.
+fn current<K: Kind>(text: &str) -> Option<&str> {
+    let schema = text.strip_prefix(r#"{"schema":"#)?;
+    let (schema, value) = schema.split_once(r#","value":"#)?;
+    (schema.parse() == Ok(K::SCHEMA)).then(|| value.strip_suffix('}')).flatten()
+}
+
 impl<K: Kind> Found<K> {
     /// Reads a record.
     ///
     /// # Errors
     /// [`DamagedRecord`] if the text is not of the kind.
     pub fn read(record: &Record) -> Result<Self, DamagedRecord> {
-        #[derive(Deserialize)]
-        struct Envelope<'a> {
-            schema: u32,
-            #[serde(borrow)]
-            value: &'a RawValue,
-        }
         let damaged = |source| DamagedRecord { kind: K::NAME, source };
-        let envelope: Envelope<'_> = serde_json::from_str(&record.value).map_err(damaged)?;
-        let value = if envelope.schema < K::SCHEMA {
-            let old = serde_json::from_str(envelope.value.get()).map_err(damaged)?;
-            serde_json::from_value(K::upcast(envelope.schema, old)?).map_err(damaged)?
-        } else {
-            serde_json::from_str(envelope.value.get()).map_err(damaged)?
+        let at_once =
+            current::<K>(&record.value).and_then(|value| serde_json::from_str(value).ok());
+        let (schema, value) = match at_once {
+            Some(value) => (K::SCHEMA, value),
+            None => {
+                let Envelope { schema, value } =
+                    serde_json::from_str(&record.value).map_err(damaged)?;
+                (schema, Self::parse(schema, value.get())?)
+            }
         };
         let key = TypedKey { key: record.key.clone(), kind: PhantomData };
-        Ok(Self { value, key, version: record.version, schema: envelope.schema })
+        Ok(Self { value, key, version: record.version, schema })
+    }
+
+    fn parse(schema: u32, text: &str) -> Result<K, DamagedRecord> {
+        let damaged = |source| DamagedRecord { kind: K::NAME, source };
+        if schema < K::SCHEMA {
+            let old = serde_json::from_str(text).map_err(damaged)?;
+            return serde_json::from_value(K::upcast(schema, old)?).map_err(damaged);
+        }
+        serde_json::from_str(text).map_err(damaged)
     }
 
     /// The state that `value` is in once the commit `version` has replaced this one by it.
@@ -326,6 +348,16 @@ mod tests {
         let found = Found::<Thing>::read(&newer).unwrap();
         assert_eq!(found.value.name, "a");
         assert_eq!(found.replace(&found.value).unwrap_err().found, 3);
+    }
+
+    #[test]
+    fn a_later_version_may_add_members_to_the_envelope() {
+        for text in [
+            r#"{"schema":2,"value":{"name":"a"},"later":{"value":1}}"#,
+            r#"{ "later": 1, "schema": 2, "value": {"name":"a"} }"#,
+        ] {
+            assert_eq!(Found::<Thing>::read(&record(text)).unwrap().value.name, "a");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
 
+use auth_core::decision::Unavailable;
 use auth_core::http::Response;
 use auth_core::keys::SigningAlgorithm;
 use serde::Serialize;
 
 use crate::authorize::ResponseMode;
 use crate::client::{GrantType, TokenEndpointAuthMethod};
+use crate::endpoint::answer::unavailable;
 use crate::endpoint::jwks::public;
 use crate::endpoint::path;
 use crate::provider::Provider;
@@ -45,7 +47,12 @@ struct Metadata<'a> {
     request_uri_parameter_supported: bool,
 }
 
-pub(super) fn answer(provider: &Provider) -> Response {
+pub(super) async fn answer(provider: &Provider) -> Response {
+    // It takes no decision, and is refused all the same when its tenant is gone; the keys are the first to
+    // know.
+    if let Err(cause @ Unavailable::TenantDeleted(_)) = provider.policy().await {
+        return unavailable(&cause);
+    }
     let issuer = &provider.tenant().issuer;
     let config = provider.config();
     let known = config.known_scopes();

@@ -43,6 +43,6 @@ pub(super) async fn guarded(
 }
 
 /// Whether a person looks at the answers of an operation.
-fn is_page(operation: &str) -> bool {
+pub(crate) fn is_page(operation: &str) -> bool {
     matches!(operation, "authorize" | "end_session" | "login" | "consent" | "logout")
 }

@@ -1,11 +1,13 @@
 //! Introspection (RFC 7662).
 
-use auth_core::Tenant;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{Request, Response, json};
 use auth_core::seal::Handle;
+use auth_core::{Issuer, Subject, Tenant};
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::Map;
 
 use crate::client::authenticate;
 use crate::client::{Client, ClientRecord};
@@ -26,8 +28,11 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         Err(response) => return response,
     };
     let introspect = Introspect::new(provider.tenant(), channel.request());
-    let decided = channel.decide(&introspect).await;
-    decided.map_or_else(|response| response, |claims| json(StatusCode::OK, &claims))
+    let issuer = &provider.tenant().issuer;
+    match channel.decide(&introspect).await {
+        Ok(active) => json(StatusCode::OK, &Introspection { active: active.as_ref(), issuer }),
+        Err(response) => response,
+    }
 }
 
 /// Says what a token is good for, in one round trip.
@@ -47,7 +52,7 @@ impl Introspect {
         Self { request, token, asks }
     }
 
-    fn introspect(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Map<String, Value>, Stop<Refusal>> {
+    fn introspect(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Option<Active>, Stop<Refusal>> {
         let caller = authenticate::authenticate(&self.request.presented, facts, cx)?;
         let caller = caller.client();
         if caller.is_public() {
@@ -71,10 +76,7 @@ impl Introspect {
             facts.require(Asks::none().read(&ClientRecord::at(&caller.client_id)))?;
         }
         let visible = live.filter(|(live, token_use)| may_see(caller, live, token_use));
-        Ok(match visible {
-            Some((live, token_use)) => active(&live, token_use, cx.tenant),
-            None => Map::from_iter([("active".to_owned(), json!(false))]),
-        })
+        Ok(visible.map(|(live, token_use)| Active { live, token_use }))
     }
 
     fn live_refresh(
@@ -115,30 +117,52 @@ fn may_see(caller: &Client, live: &LiveAccess, token_use: &str) -> bool {
         || token_use == "access_token" && live.audience.iter().any(|audience| audience == id)
 }
 
-/// RFC 7662 §2.2.
-fn active(live: &LiveAccess, token_use: &str, tenant: &Tenant) -> Map<String, Value> {
-    let mut claims = live.claims.clone();
-    let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    put("active", json!(true));
-    put("client_id", json!(live.client_id));
-    // A client that acts for itself is its own subject (RFC 9068 §2.2).
-    let own = || live.client_id.as_str();
-    put("sub", json!(live.subject.as_ref().map_or_else(own, |subject| subject.as_str())));
-    put("scope", json!(live.scope));
-    put("aud", json!(live.audience));
-    put("iss", json!(tenant.issuer.as_str()));
-    put("iat", json!(live.issued_at.as_secs()));
-    put("exp", json!(live.expires_at.as_secs()));
-    put("token_use", json!(token_use));
-    if token_use == "access_token" {
-        // A refresh token is nothing to be presented at an API.
-        put("token_type", json!("Bearer"));
-    }
-    claims
+/// A token that the caller may see, and of which kind it is.
+#[derive(Debug)]
+struct Active {
+    live: LiveAccess,
+    token_use: &'static str,
 }
 
+/// RFC 7662 §2.2.
+struct Introspection<'a> {
+    active: Option<&'a Active>,
+    issuer: &'a Issuer,
+}
+
+impl Serialize for Introspection<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_map(None)?;
+        answer.serialize_entry("active", &self.active.is_some())?;
+        if let Some(Active { live, token_use }) = self.active {
+            answer.serialize_entry("client_id", &live.client_id)?;
+            // A client that acts for itself is its own subject (RFC 9068 §2.2).
+            let subject = live.subject.as_ref().map(Subject::as_str);
+            answer.serialize_entry("sub", subject.unwrap_or(live.client_id.as_str()))?;
+            answer.serialize_entry("scope", &live.scope)?;
+            answer.serialize_entry("aud", &live.audience)?;
+            answer.serialize_entry("iss", self.issuer.as_str())?;
+            answer.serialize_entry("iat", &live.issued_at.as_secs())?;
+            answer.serialize_entry("exp", &live.expires_at.as_secs())?;
+            answer.serialize_entry("token_use", token_use)?;
+            if *token_use == "access_token" {
+                // A refresh token is nothing to be presented at an API.
+                answer.serialize_entry("token_type", "Bearer")?;
+            }
+            for (name, value) in live.claims.iter().filter(|(name, _)| !OURS.contains(&&***name)) {
+                answer.serialize_entry(name, value)?;
+            }
+        }
+        answer.end()
+    }
+}
+
+/// What no claim of a token replaces.
+const OURS: [&str; 10] =
+    ["active", "client_id", "sub", "scope", "aud", "iss", "iat", "exp", "token_use", "token_type"];
+
 impl Decision for Introspect {
-    type Answer = Map<String, Value>;
+    type Answer = Option<Active>;
     type Refusal = Refusal;
 
     fn prefetch(&self) -> Asks {
@@ -149,7 +173,7 @@ impl Decision for Introspect {
         &self,
         facts: &Facts,
         cx: &mut Cx<'_>,
-    ) -> Result<Outcome<Map<String, Value>, Refusal>, Need> {
+    ) -> Result<Outcome<Option<Active>, Refusal>, Need> {
         self.introspect(facts, cx).map(Outcome::answer).or_else(Stop::outcome)
     }
 }

@@ -17,14 +17,18 @@ mod revoke;
 mod token;
 mod userinfo;
 
+use std::future::ready;
+
 use auth_core::Issuer;
-use auth_core::decision::Unavailable;
-use auth_core::http::{CorsPolicy, Request, Response, Route};
-use http::Method;
+use auth_core::http::{CorsPolicy, Request, Response, Route, text};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::provider::Provider;
 
 pub(crate) use answer::REQUEST_ID;
+pub(crate) use guard::is_page;
 
 /// Where the endpoints are, below the issuer.
 pub(crate) mod path {
@@ -98,38 +102,43 @@ pub(crate) async fn answer(
     operation: &'static str,
     request: Request,
 ) -> Response {
-    let headers = request.headers().clone();
+    let cors = cors(provider, operation);
+    // For pages, which speak the person's language, and for scripts; the rest looks at none of them.
+    let headers = match cors.is_some() || is_page(operation) {
+        true => request.headers().clone(),
+        false => HeaderMap::new(),
+    };
     let endpoint = answer_by(provider, operation, request);
     let mut response = guard::guarded(provider, operation, &headers, endpoint).await;
-    if let Some(cors) = cors(provider, operation) {
+    if let Some(cors) = cors {
         cors.apply(&headers, response.headers_mut());
     }
     response
 }
 
-async fn answer_by(provider: &Provider, operation: &'static str, request: Request) -> Response {
-    // It takes no decision, and is refused all the same; the keys are the first to know.
-    if operation == "discovery"
-        && let Err(cause @ Unavailable::TenantDeleted(_)) = provider.policy().await
-    {
-        return answer::unavailable(&cause);
-    }
+/// Each operation in a box of its own: as variants of one future, each would be as large as the largest of
+/// them, and be moved as such.
+fn answer_by<'a>(
+    provider: &'a Provider,
+    operation: &'static str,
+    request: Request,
+) -> BoxFuture<'a, Response> {
     match operation {
-        "authorize" => authorize::answer(provider, request).await,
-        "token" => token::answer(provider, request).await,
-        "introspect" => introspect::answer(provider, request).await,
-        "revoke" => revoke::answer(provider, request).await,
-        "userinfo" => userinfo::answer(provider, request).await,
-        "end_session" => end_session::answer(provider, request).await,
-        "jwks" => jwks::answer(provider).await,
-        "discovery" => discovery::answer(provider),
-        "login" => login::answer(provider, request).await,
-        "consent" => consent::answer(provider, request).await,
-        "logout" => logout::answer(provider, request).await,
-        "alive" => health::alive(),
-        "ready" => health::ready(provider).await,
-        "version" => health::version(),
-        _ => auth_core::http::text(http::StatusCode::NOT_FOUND, "there is nothing here\n"),
+        "authorize" => authorize::answer(provider, request).boxed(),
+        "token" => token::answer(provider, request).boxed(),
+        "introspect" => introspect::answer(provider, request).boxed(),
+        "revoke" => revoke::answer(provider, request).boxed(),
+        "userinfo" => userinfo::answer(provider, request).boxed(),
+        "end_session" => end_session::answer(provider, request).boxed(),
+        "jwks" => jwks::answer(provider).boxed(),
+        "discovery" => discovery::answer(provider).boxed(),
+        "login" => login::answer(provider, request).boxed(),
+        "consent" => consent::answer(provider, request).boxed(),
+        "logout" => logout::answer(provider, request).boxed(),
+        "alive" => ready(health::alive()).boxed(),
+        "ready" => health::ready(provider).boxed(),
+        "version" => ready(health::version()).boxed(),
+        _ => ready(text(StatusCode::NOT_FOUND, "there is nothing here\n")).boxed(),
     }
 }
 

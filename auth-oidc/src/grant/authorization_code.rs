@@ -118,7 +118,8 @@ impl RedeemCode {
             return Err("redirect_uri differs from the one of the authorization request");
         }
         let registered = |uri: &String| {
-            RedirectUri::register(uri).is_ok_and(|uri| uri.matches(&code.redirect_uri))
+            *uri == code.redirect_uri
+                || RedirectUri::register(uri).is_ok_and(|uri| uri.matches(&code.redirect_uri))
         };
         if !client.client().redirect_uris.iter().any(registered) {
             return Err("redirect_uri is not registered any more");

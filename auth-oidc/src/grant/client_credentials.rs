@@ -50,10 +50,11 @@ impl ClientCredentials {
                 client: authenticated.generation(),
                 ..Generations::default()
             },
+            with_id_token: false,
         }
         .issue(facts, cx)?;
         let response = TokenResponse {
-            access_token: access.token.expose().to_owned(),
+            access_token: access.token,
             token_type: "Bearer",
             expires_in: access.expires_in.as_secs(),
             scope: scope.to_string(),

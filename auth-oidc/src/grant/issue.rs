@@ -1,12 +1,13 @@
 //! What a grant gives out, each time anew: an access token, and an id token if `openid` was granted.
 
-use auth_core::decision::{Cx, Facts, Need};
+use auth_core::decision::{Cx, Facts, Need, Unavailable};
 use auth_core::store::Write;
 use auth_core::{GrantId, Identity, Scopes, Secret};
 
 use crate::client::Client;
 use crate::grant::TokenResponse;
 use crate::provider::Policy;
+use crate::token::OutgoingToken;
 use crate::token::access::AccessRequest;
 use crate::token::grant::Grant;
 use crate::token::id::IdTokenRequest;
@@ -28,10 +29,11 @@ pub(super) struct TokenSet<'a> {
 impl TokenSet<'_> {
     /// The answer, and what must be committed before it is given.
     pub(super) fn issue(
-        &self,
+        self,
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<(TokenResponse, Option<Write>), Need> {
+        let with_id_token = self.scope.contains("openid");
         let access = AccessRequest {
             config: &self.policy.config,
             keys: &self.policy.keys,
@@ -40,10 +42,12 @@ impl TokenSet<'_> {
             scope: self.scope,
             audience: self.audience,
             generations: self.grant.generations,
+            with_id_token,
         }
         .issue(facts, cx)?;
-        let id_token = match self.scope.contains("openid") {
-            true => Some(
+        let id_token = match (with_id_token, &access.token) {
+            (false, _) => None,
+            (true, OutgoingToken::Whole(access_token)) => Some(
                 IdTokenRequest {
                     config: &self.policy.config,
                     keys: &self.policy.keys,
@@ -51,20 +55,21 @@ impl TokenSet<'_> {
                     grant: self.grant,
                     identity: self.identity,
                     nonce: self.nonce,
-                    access_token: &access.token,
+                    access_token,
                 }
                 .issue(facts, cx)?,
             ),
-            false => None,
+            (true, OutgoingToken::SignedLater(_)) => {
+                return Err(Unavailable::Defect("no access token to take at_hash of".into()).into());
+            }
         };
-        let expose = |token: &Secret| token.expose().to_owned();
         let response = TokenResponse {
-            access_token: expose(&access.token),
+            access_token: access.token,
             token_type: "Bearer",
             expires_in: access.expires_in.as_secs(),
             scope: self.scope.to_string(),
-            refresh_token: self.refresh_token.as_ref().map(expose),
-            id_token: id_token.as_ref().map(expose),
+            refresh_token: self.refresh_token.map(OutgoingToken::Whole),
+            id_token,
         };
         Ok((response, access.write))
     }

@@ -21,6 +21,7 @@ use crate::client::Client;
 use crate::client::authenticate::Presented;
 use crate::provider::Policy;
 use crate::refusal::{ErrorCode, Refusal};
+use crate::token::OutgoingToken;
 
 /// A request that a client makes itself, with what every decision on one needs.
 #[derive(Debug, Clone)]
@@ -50,14 +51,14 @@ impl ClientRequest {
 /// A successful answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
 #[derive(Serialize)]
 pub(crate) struct TokenResponse {
-    pub(crate) access_token: String,
+    pub(crate) access_token: OutgoingToken,
     pub(crate) token_type: &'static str,
     pub(crate) expires_in: u64,
     pub(crate) scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) refresh_token: Option<String>,
+    pub(crate) refresh_token: Option<OutgoingToken>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id_token: Option<String>,
+    pub(crate) id_token: Option<OutgoingToken>,
 }
 
 impl fmt::Debug for TokenResponse {

@@ -239,12 +239,14 @@ impl Engine for Provider {
         if let Err(cause) = ports.entropy.fill(&mut id) {
             return auth_core::Denied::Unavailable(cause.into()).response();
         }
-        let id = RequestId::from_bytes(id).to_string();
-        if let Ok(value) = HeaderValue::from_str(&id) {
+        let id = RequestId::from_bytes(id);
+        if endpoint::is_page(operation)
+            && let Ok(value) = HeaderValue::from_str(&id.to_string())
+        {
             request.headers_mut().insert(HeaderName::from_static(endpoint::REQUEST_ID), value);
         }
         let started = ports.clock.now();
-        let span = info_span!(target: "oauth2", "request", id, operation);
+        let span = info_span!(target: "oauth2", "request", %id, operation);
         async {
             let response = endpoint::answer(self, operation, request).await;
             let millis = ports.clock.now().since(started).as_millis();

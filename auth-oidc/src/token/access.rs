@@ -7,7 +7,7 @@ use auth_core::keys::PublishedKeys;
 use auth_core::record::{Kind, Tag, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, HandleDigest, Lineage};
 use auth_core::store::{Main, Write};
-use auth_core::{ClientId, GrantId, Identity, Scopes, Secret, SessionId, Subject, Timestamp};
+use auth_core::{ClientId, GrantId, Identity, Scopes, SessionId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ use crate::client::{AccessTokenFormat, ClaimTarget, Client};
 use crate::provider::Config;
 use crate::token::claims::{ClaimRequest, without_reserved};
 use crate::token::grant::{Generations, Grant};
-use crate::token::{sign, token_id};
+use crate::token::{OutgoingToken, sign, sign_later, token_id};
 
 /// What is stored of an opaque access token: all that introspection says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,9 +75,12 @@ impl Kind for RevokedToken {
     }
 }
 
+/// The type of a JWT access token (RFC 9068 §2.1).
+pub(crate) const TYP: &str = "at+jwt";
+
 /// An access token on its way to the client, with what must be committed first.
 pub(crate) struct Issued {
-    pub(crate) token: Secret,
+    pub(crate) token: OutgoingToken,
     pub(crate) expires_in: Duration,
     /// `None` for a JWT, of which nothing is stored.
     pub(crate) write: Option<Write>,
@@ -93,6 +96,8 @@ pub(crate) struct AccessRequest<'a> {
     pub(crate) scope: &'a Scopes,
     pub(crate) audience: &'a [String],
     pub(crate) generations: Generations,
+    /// Whether an id token comes with it, which holds a digest of it.
+    pub(crate) with_id_token: bool,
 }
 
 impl AccessRequest<'_> {
@@ -152,7 +157,7 @@ impl AccessRequest<'_> {
             unknown: Unknown::default(),
         };
         let write = AccessToken::at(&handle.digest).create(&record);
-        Issued { token, expires_in, write: Some(write) }
+        Issued { token: OutgoingToken::Whole(token), expires_in, write: Some(write) }
     }
 
     /// RFC 9068 §2.2. Besides its claims the token names its grant (`gid`), session (`sid`) and the
@@ -200,7 +205,10 @@ impl AccessRequest<'_> {
             }
         }
         let algorithm = self.config.tokens.signing_algorithm;
-        let token = sign(self.keys, algorithm, "at+jwt", &claims, facts, cx)?;
+        let token = match self.with_id_token {
+            true => OutgoingToken::Whole(sign(self.keys, algorithm, TYP, &claims, facts, cx)?),
+            false => sign_later(self.keys, algorithm, TYP, &claims, cx)?,
+        };
         Ok(Issued { token, expires_in, write: None })
     }
 }

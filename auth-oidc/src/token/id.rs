@@ -12,7 +12,7 @@ use crate::client::{ClaimTarget, Client};
 use crate::provider::Config;
 use crate::token::claims::{ClaimRequest, without_reserved};
 use crate::token::grant::Grant;
-use crate::token::{sign, token_id};
+use crate::token::{OutgoingToken, sign_later, token_id};
 
 /// What an id token is issued for.
 pub(crate) struct IdTokenRequest<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct IdTokenRequest<'a> {
 }
 
 impl IdTokenRequest<'_> {
-    pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Secret, Need> {
+    pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<OutgoingToken, Need> {
         let request = ClaimRequest {
             config: self.config,
             client: self.client,
@@ -64,7 +64,7 @@ impl IdTokenRequest<'_> {
         if !sign_in.amr.is_empty() {
             put("amr", json!(sign_in.amr));
         }
-        sign(self.keys, algorithm, "JWT", &claims, facts, cx)
+        sign_later(self.keys, algorithm, "JWT", &claims, cx)
     }
 }
 

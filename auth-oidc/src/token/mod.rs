@@ -11,14 +11,30 @@ pub(crate) mod presented;
 pub(crate) mod refresh;
 mod revocation;
 
-use auth_core::decision::{Cx, Done, Facts, Need, Sign, Work};
+use auth_core::decision::{Cx, DeferredSignature, Done, Facts, Need, Sign, Unavailable, Work};
 use auth_core::keys::{PublishedKeys, SigningAlgorithm, signing_input};
 use auth_core::{KeyId, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// Signs claims as a compact JWS with the tenant's active key (RFC 7515 §3.1).
+/// A token on its way to the client.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum OutgoingToken {
+    /// Of which it was known at once what it is.
+    Whole(#[serde(serialize_with = "expose")] Secret),
+    /// A JWT that is signed when all is decided.
+    SignedLater(DeferredSignature),
+}
+
+fn expose<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+/// Signs claims as a compact JWS with the tenant's active key (RFC 7515 §3.1), at once: the decision is run
+/// again with the signature.
 pub(crate) fn sign(
     keys: &PublishedKeys,
     algorithm: SigningAlgorithm,
@@ -27,20 +43,41 @@ pub(crate) fn sign(
     facts: &Facts,
     cx: &Cx<'_>,
 ) -> Result<Secret, Need> {
-    let key = keys
-        .active(algorithm, cx.now)
-        .ok_or_else(|| auth_core::decision::Unavailable::NoKey(KeyId::from(algorithm.name())))?;
-    let input = signing_input(key, typ, claims);
-    let work = Work::Sign(Sign::new(key.kid.clone(), input));
+    let work = Work::Sign(to_sign(keys, algorithm, typ, claims, cx)?);
     let Done::Signature(signature) = facts.done(&work)? else {
-        return Err(auth_core::decision::Unavailable::Defect("not a signature".into()).into());
+        return Err(Unavailable::Defect("not a signature".into()).into());
     };
     let Work::Sign(Sign { input: mut token, .. }) = work else {
-        return Err(auth_core::decision::Unavailable::Defect("not a signature".into()).into());
+        return Err(Unavailable::Defect("not a signature".into()).into());
     };
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(Secret::new(token))
+}
+
+/// The same for a JWS that nothing else depends on.
+pub(crate) fn sign_later(
+    keys: &PublishedKeys,
+    algorithm: SigningAlgorithm,
+    typ: &str,
+    claims: &Map<String, Value>,
+    cx: &mut Cx<'_>,
+) -> Result<OutgoingToken, Need> {
+    let sign = to_sign(keys, algorithm, typ, claims, cx)?;
+    Ok(OutgoingToken::SignedLater(cx.sign_later(sign)))
+}
+
+fn to_sign(
+    keys: &PublishedKeys,
+    algorithm: SigningAlgorithm,
+    typ: &str,
+    claims: &Map<String, Value>,
+    cx: &Cx<'_>,
+) -> Result<Sign, Unavailable> {
+    let key = keys
+        .active(algorithm, cx.now)
+        .ok_or_else(|| Unavailable::NoKey(KeyId::from(algorithm.name())))?;
+    Ok(Sign::new(key.kid.clone(), signing_input(key, typ, claims)))
 }
 
 /// A token identifier: 48 bits of time, then 80 random ones, so that they sort by when they were made.

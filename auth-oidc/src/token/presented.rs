@@ -7,7 +7,7 @@ use auth_core::seal::{Artefact, Handle, Lineage};
 use auth_core::{ClientId, GrantId, Scopes, SessionId, Subject, Tenant, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::token::access::{AccessToken, RevokedToken};
+use crate::token::access::{self, AccessToken, RevokedToken};
 use crate::token::grant::Generations;
 use crate::token::liveness;
 use crate::token::refresh::RefreshFamily;
@@ -103,7 +103,7 @@ impl JwtAccess {
     fn parse(text: &str, keys: &PublishedKeys, tenant: &Tenant) -> Option<Self> {
         let jws = CompactJws::parse(text).ok()?;
         // An id token or a client's assertion is no access token (RFC 9068 §4).
-        if jws.header().typ.as_deref() != Some("at+jwt") {
+        if jws.header().typ.as_deref() != Some(access::TYP) {
             return None;
         }
         let key = keys.find(jws.header().kid.as_deref()?)?;

@@ -22,7 +22,7 @@ use url::form_urlencoded;
 
 use crate::floor_postgres::PostgresFloor;
 use crate::floor_sqlite::SqliteFloor;
-use crate::operation::{Step, send};
+use crate::operation::Step;
 use crate::recorded::Statement;
 use crate::scene::Failure;
 
@@ -115,17 +115,6 @@ impl Floor {
             request
         };
         self.handlers.iter().enumerate().map(request).collect()
-    }
-
-    pub(crate) async fn call(
-        &self,
-        router: &Router,
-        requests: Vec<Request>,
-    ) -> Result<(), Failure> {
-        for request in requests {
-            send(router, request).await?;
-        }
-        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
 //! What an operation costs this process beyond its floor, on each durable backend.
 //!
-//! Ours is a provider, mounted on axum and called in process. The floor is a bare axum handler, called the
-//! same way, that makes the store statements which ours was seen to make, by the bare driver of the
-//! database; as many signatures and hashes; and an answer of the same size. On SQLite it commits on a
-//! thread for blocking work, since a commit waits for the disk and a server must not. Both run in turn,
-//! in one run, on one database. CPU time is that of this process: the database's own is not in it (SQLite's is, in
-//! both). The least of several batches.
+//! Ours is a provider, mounted on axum. The floor is a bare axum handler, called the same way, that makes the
+//! store statements which ours was seen to make, by the bare driver of the database; as many signatures and
+//! hashes; and an answer of the same size. On SQLite it commits on a thread for blocking work, since a commit
+//! waits for the disk and a server must not. Both run in turn, in one run, on one database: served over HTTP
+//! by one worker thread, to one client with one connection, and called in process. CPU time is that of this
+//! process without the thread of the client: the database's own is not in it (SQLite's is, in both). The least
+//! of several batches.
 //!
 //! ```text
 //! bench_store [--json] [BACKEND…] [OPERATION…]
@@ -22,23 +23,26 @@ mod recorded;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "proofs use more of it")]
 mod scene;
+mod served;
+
+use std::sync::Arc;
 
 use auth_core::SystemClock;
 use serde_json::{Value, json};
-use testbed::Backend;
+use testbed::{Backend, Database};
 
-use floor::Floor;
+use cpu::{Bench, Cost, Measured};
+use floor::{Driver, Floor};
 use operation::Operation;
 use recorded::Recorder;
-use scene::{Failure, Scene};
+use scene::{Failure, Scene, Session};
 
 /// The bound that a table of this program is judged by.
 const BOUND: f64 = 1.3;
 
 const BACKENDS: [Backend; 3] = [Backend::Sqlite, Backend::Postgres, Backend::Tiered];
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
+fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let as_json = arguments.iter().any(|argument| argument == "--json");
     // Names of backends and operations choose; without any, all of them are measured.
@@ -48,66 +52,104 @@ async fn main() -> Result<(), Failure> {
     };
     let backends = BACKENDS.map(Backend::name);
     let operations = Operation::ALL.map(Operation::word);
+    let bench = Bench::new()?;
     let mut rows = Vec::new();
     for backend in BACKENDS.into_iter().filter(|backend| chosen(&backends, backend.name())) {
-        // What was left out stands in the list of the command that started this.
-        let Some(database) = backend.database().await else { continue };
-        let store = database.open().await;
-        let recorder = Recorder::new(store.clone());
-        let seen = Scene::open(recorder.clone(), SystemClock::default()).await?;
-        let ours = Scene::open(store, SystemClock::default()).await?;
-        let driver = floor::Driver::open(&database).await?;
-        let session = ours.sign_in("alice").await?;
+        let Some(stage) = bench.server.block_on(Stage::open(backend))? else { continue };
         for operation in Operation::ALL {
             if !chosen(&operations, operation.word()) {
                 continue;
             }
-            let plan = operation.record(&seen, &session, &recorder).await?;
-            let floor = Floor::new(plan, driver.clone());
-            let measured = cpu::in_turn(operation, &ours, &session, &floor).await?;
-            rows.push(Row { backend, operation, statements: floor.statements(), measured });
+            let floor = bench.server.block_on(stage.floor(operation))?;
+            let statements = floor.statements();
+            let measured = bench.measure(operation, &stage.ours, &stage.session, floor)?;
+            rows.push(Row { backend, operation, statements, measured });
         }
+        // A database is removed in a runtime.
+        bench.server.block_on(async { drop(stage) });
     }
     if as_json {
         println!("{}", Value::from_iter(rows.iter().map(Row::json)));
         return Ok(());
     }
     println!(
-        "CPU time of this process for one operation, on axum, in process, one caller. Statements are \
-         round trips to the store. The bound is {BOUND}.\n"
+        "CPU time of the server for one operation, on axum, over HTTP/1.1 on one connection, and of the \
+         same router called in process. Statements are round trips to the store. The bound of the ratio \
+         over HTTP is {BOUND}.\n"
     );
-    println!("| backend | operation | statements | ours, µs | floor, µs | ratio |");
-    println!("|---|---|---:|---:|---:|---:|");
+    println!(
+        "| backend | operation | statements | ours, µs | floor, µs | ratio | ours in process, µs | \
+         floor in process, µs | ratio in process |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     rows.iter().for_each(Row::print);
     Ok(())
+}
+
+/// What is measured, on one backend.
+struct Stage {
+    ours: Scene,
+    session: Session,
+    /// The same provider, watched.
+    seen: Scene,
+    recorder: Arc<Recorder>,
+    driver: Driver,
+    _database: Database,
+}
+
+impl Stage {
+    /// `None` without the backend's server: it stands in the list of the command that started this.
+    async fn open(backend: Backend) -> Result<Option<Self>, Failure> {
+        let Some(database) = backend.database().await else { return Ok(None) };
+        let store = database.open().await;
+        let recorder = Recorder::new(store.clone());
+        let seen = Scene::open(recorder.clone(), SystemClock::default()).await?;
+        let ours = Scene::open(store, SystemClock::default()).await?;
+        let driver = Driver::open(&database).await?;
+        let session = ours.sign_in("alice").await?;
+        Ok(Some(Self { ours, session, seen, recorder, driver, _database: database }))
+    }
+
+    async fn floor(&self, operation: Operation) -> Result<Floor, Failure> {
+        let plan = operation.record(&self.seen, &self.session, &self.recorder).await?;
+        Ok(Floor::new(plan, self.driver.clone()))
+    }
 }
 
 struct Row {
     backend: Backend,
     operation: Operation,
     statements: usize,
-    measured: cpu::Measured,
+    measured: Measured,
 }
 
 impl Row {
     fn print(&self) {
-        let (ours, floor) = (self.measured.ours, self.measured.floor);
+        let columns = |cost: Cost| {
+            let Cost { ours, floor } = cost;
+            format!("{ours:.1} | {floor:.1} | {:.2}", ours / floor)
+        };
+        let Measured { over_http, in_process } = self.measured;
         println!(
-            "| {} | {} | {} | {ours:.1} | {floor:.1} | {:.2} |",
+            "| {} | {} | {} | {} | {} |",
             self.backend.name(),
             self.operation.name(),
             self.statements,
-            ours / floor
+            columns(over_http),
+            columns(in_process),
         );
     }
 
     fn json(&self) -> Value {
+        let Measured { over_http, in_process } = self.measured;
         json!({
             "backend": self.backend.name(),
             "operation": self.operation.name(),
             "statements": self.statements,
-            "micros": self.measured.ours,
-            "floor_micros": self.measured.floor,
+            "micros": over_http.ours,
+            "floor_micros": over_http.floor,
+            "in_process_micros": in_process.ours,
+            "in_process_floor_micros": in_process.floor,
         })
     }
 }

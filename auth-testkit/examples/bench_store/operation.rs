@@ -1,17 +1,15 @@
 //! [`Operation`]: what is measured, request by request.
 
 use auth_core::http::Request;
-use axum::Router;
-use axum::body::{Body, to_bytes};
 use bytes::Bytes;
-use http::{Response, header};
-use tower::ServiceExt;
+use http::header;
 
 use crate::recorded::{Recorder, Statement};
 use crate::scene::{
     Failure, Scene, Session, authorization, client_credentials, code_of, introspection, redemption,
     refresh,
 };
+use crate::served::{Served, Way};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -76,10 +74,15 @@ impl Operation {
     }
 
     /// Does one of them.
-    pub(crate) async fn call(self, router: &Router, request: Request) -> Result<(), Failure> {
-        let response = send(router, request).await?;
+    pub(crate) async fn call(
+        self,
+        served: &Served,
+        way: Way,
+        request: Request,
+    ) -> Result<(), Failure> {
+        let response = served.send(way, request).await?;
         if self == Self::CodeFlow {
-            send(router, redemption(&code_of(response.headers())?)?).await?;
+            served.send(way, redemption(&code_of(response.headers())?)?).await?;
         }
         Ok(())
     }
@@ -91,15 +94,15 @@ impl Operation {
         session: &Session,
         recorder: &Recorder,
     ) -> Result<Vec<Step>, Failure> {
-        let router: Router = auth_axum::mount(scene.provider.engine());
+        let served = Served::start(auth_axum::mount(scene.provider.engine())).await?;
         let mut prepared = self.prepare(scene, session, 2).await?.into_iter();
         let (Some(first), Some(second)) = (prepared.next(), prepared.next()) else {
             return Err("nothing was prepared".into());
         };
-        self.call(&router, first).await?;
+        self.call(&served, Way::InProcess, first).await?;
         let step = async |request: Request| {
             recorder.take();
-            let response = send(&router, request.clone()).await?;
+            let response = served.send(Way::InProcess, request.clone()).await?;
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|text| text.to_str().ok()).map(str::to_owned);
             let body = response.into_body();
@@ -121,15 +124,4 @@ impl Operation {
 
 fn find(body: &[u8], what: &[u8]) -> bool {
     body.windows(what.len()).any(|window| window == what)
-}
-
-/// Calls a router as a server does, and reads the whole answer.
-pub(crate) async fn send(router: &Router, request: Request) -> Result<Response<Bytes>, Failure> {
-    let response = router.clone().oneshot(request.map(Body::from)).await?;
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await?;
-    if !parts.status.is_success() && !parts.status.is_redirection() {
-        return Err(format!("{}: {}", parts.status, String::from_utf8_lossy(&body)).into());
-    }
-    Ok(Response::from_parts(parts, body))
 }

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use auth_core::Clock;
-use auth_core::decision::{Asks, Cx, Done, Facts, Outcome, Reservation, Unavailable, Work};
+use auth_core::decision::{
+    Asks, Cx, DeferredSignature, Done, Facts, Outcome, Reservation, Sign, Unavailable, Work,
+};
 use auth_core::store::{Batch, Class, Key};
 use auth_testkit::store::CommitFault;
 use bench::*;
@@ -139,6 +141,34 @@ async fn each_run_has_the_same_bytes_and_a_commit_id_of_its_own() {
         .0
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_deferred_signature_is_made_before_the_commit_and_only_for_a_yes() {
+    let bench = Bench::new().await;
+    let (runs, made) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+    let decide = |facts: &Facts, cx: &mut Cx<'_>| {
+        runs.fetch_add(1, Ordering::SeqCst);
+        made.lock().unwrap().push(cx.sign_later(Sign::new("key".into(), "a.b".into())));
+        add_one(facts, cx)
+    };
+    let text = |made: &DeferredSignature| serde_json::to_string(made).ok();
+    bench.faulty.fail_commits(CommitFault::Unavailable, 1);
+    assert!(bench.run(stored(), decide).await.0.is_err());
+    let whole = format!("\"a.b.{}\"", "A".repeat(86));
+    assert_eq!(text(&made.lock().unwrap()[0]).as_ref(), Some(&whole), "it was signed by then");
+    assert_eq!((runs.load(Ordering::SeqCst), bench.others.counts()), (1, [0, 0, 1]));
+
+    bench.run(stored(), decide).await.0.unwrap().unwrap();
+    assert_eq!((runs.load(Ordering::SeqCst), bench.others.counts()), (2, [0, 0, 2]));
+
+    let refuse = |_: &Facts, cx: &mut Cx<'_>| {
+        made.lock().unwrap().push(cx.sign_later(Sign::new("key".into(), "a.b".into())));
+        Ok(Outcome::refuse("no"))
+    };
+    assert_eq!(bench.run(Asks::none(), refuse).await.0.unwrap(), Err("no"));
+    assert_eq!(bench.others.counts(), [0, 0, 2]);
+    assert_eq!(made.lock().unwrap().last().and_then(text), None, "what is not signed is not sent");
 }
 
 #[tokio::test]

@@ -120,8 +120,8 @@ fn read_basic(headers: &HeaderMap) -> Result<Option<(String, Secret)>, Refusal> 
 
 /// One `application/x-www-form-urlencoded` value.
 fn form_decode(text: &str) -> Option<String> {
-    if text.contains(['&', '=']) {
-        // Clients that do not encode send these as they are.
+    // Clients that do not encode send `&` and `=` as they are.
+    if text.contains(['&', '=']) || !text.contains(['%', '+']) {
         return Some(text.to_owned());
     }
     let mut bytes = text.bytes();

@@ -10,16 +10,14 @@ use futures_timer::Delay;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
-use crate::decision::Unavailable;
-
 /// Gives `work` up after `limit`, or up to a quarter of a second later. What it was doing then may still
 /// take effect, as a commit of unknown outcome may.
 ///
-/// Work that does not wait costs no timer.
+/// Work that does not wait costs no timer, and work that does shares one. It needs no runtime.
 ///
 /// # Errors
-/// [`Unavailable::Timeout`].
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Unavailable> {
+/// [`Elapsed`].
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
     let mut work = pin!(work);
     let mut timer: Option<Shared<Delay>> = None;
     poll_fn(|cx| {
@@ -27,9 +25,18 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result
             return Poll::Ready(Ok(done));
         }
         let timer = timer.get_or_insert_with(|| shared(limit));
-        Pin::new(timer).poll(cx).map(|()| Err(Unavailable::Timeout { limit }))
+        Pin::new(timer).poll(cx).map(|()| Err(Elapsed { limit }))
     })
     .await
+}
+
+/// Something took longer than it was given. It may still take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no answer within {limit:?}")]
+#[non_exhaustive]
+pub struct Elapsed {
+    /// How long it was waited for.
+    pub limit: Duration,
 }
 
 /// How many calls begin under one timer.
@@ -95,7 +102,7 @@ mod tests {
         });
         assert_eq!(quick.ok(), Some(1));
         assert!(late.is_ok());
-        assert!(matches!(slow, Err(Unavailable::Timeout { limit: told }) if told == limit));
+        assert!(slow == Err(Elapsed { limit }));
         assert!(begun.elapsed() >= limit);
     }
 
