@@ -135,6 +135,9 @@ fn not_made(path: &Path, error: io::Error) -> OpenError {
 fn connect(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(options.busy_timeout)?;
+    // SQLite answers with what it takes, which may be less.
+    let mapped = i64::try_from(options.memory_map).unwrap_or(i64::MAX);
+    connection.pragma_update_and_check(None, "mmap_size", mapped, |_| Ok(()))?;
     harden(&connection)?;
     Ok(connection)
 }

@@ -23,6 +23,7 @@ pub struct SqliteOptions {
     pub(crate) readers: usize,
     pub(crate) busy_timeout: Duration,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) memory_map: u64,
     pub(crate) verify: bool,
 }
 
@@ -33,6 +34,10 @@ pub(crate) enum Place {
 }
 
 impl SqliteOptions {
+    /// How many bytes of a file are read through memory unless said otherwise: 2 GiB, which is the most that
+    /// SQLite does.
+    pub const MEMORY_MAP: u64 = 2 << 30;
+
     /// A database in a file, which is made with the mode 0600 if it does not exist; its directory must
     /// exist.
     pub fn file(path: impl AsRef<Path>) -> Self {
@@ -51,6 +56,7 @@ impl SqliteOptions {
             readers: cores.clamp(1, 8),
             busy_timeout: Duration::from_secs(5),
             max_bytes: None,
+            memory_map: Self::MEMORY_MAP,
             verify: false,
         }
     }
@@ -74,6 +80,18 @@ impl SqliteOptions {
     /// otherwise. The log beside the file is not counted.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// How many bytes of the file, from its beginning, are read as memory of the process instead of by a call
+    /// for each page; the rest of a longer file is read by calls. 2 GiB unless said otherwise, 0 for none.
+    ///
+    /// It makes reads two to three times as fast, and costs no memory that the system's cache of the file does
+    /// not take anyway. The price: where the disk cannot read what it holds, the system ends the process,
+    /// instead of the store answering [`Unavailable`](auth_store::StoreError::Unavailable). Nothing that was
+    /// acknowledged is lost by that.
+    pub fn memory_map(mut self, bytes: u64) -> Self {
+        self.memory_map = bytes.min(Self::MEMORY_MAP);
         self
     }
 

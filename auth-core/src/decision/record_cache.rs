@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use auth_store::{Key, Record, TenantId, Timestamp};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::decision::facts::Slot;
@@ -23,9 +24,20 @@ use crate::tombstone::Tombstone;
 pub struct RecordCache {
     ttl: Duration,
     records: RwLock<HashMap<(TenantId, Key), Cached>>,
-    parsed: Cache<(TenantId, Key), Arc<Slot>>,
+    parsed: Cache<(TenantId, Key), Arc<Slot>, ByLength>,
     /// When a tenant was last seen without a tombstone: a yes like any other.
     alive: RwLock<HashMap<TenantId, Timestamp>>,
+}
+
+/// Nobody can fill the memory by records that are long.
+#[derive(Debug, Clone)]
+struct ByLength;
+
+impl Weighter<(TenantId, Key), Arc<Slot>> for ByLength {
+    fn weight(&self, _: &(TenantId, Key), slot: &Arc<Slot>) -> u64 {
+        let text = slot.record.as_ref().map_or(0, |record| record.value.len());
+        u64::try_from(text).unwrap_or(u64::MAX).saturating_add(256)
+    }
 }
 
 /// When a record was read, and the record.
@@ -36,13 +48,14 @@ impl RecordCache {
     pub const TTL: Duration = Duration::from_secs(5);
     /// How many records are kept; past that the cache starts anew.
     const CAPACITY: usize = 10_000;
-    /// How many records are kept with what they say, each of about a kilobyte.
-    const PARSED: usize = 8_192;
+    /// How many bytes of text are kept with what they say: some 20,000 records of a usual length. Parsed,
+    /// a text takes about twice its length.
+    const PARSED: u64 = 8 << 20;
 
     /// An empty cache. A `ttl` of zero caches nothing.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
-        let parsed = Cache::new(Self::PARSED);
+        let parsed = Cache::with_weighter(1_024, Self::PARSED, ByLength);
         Self { ttl, records: RwLock::default(), parsed, alive: RwLock::default() }
     }
 

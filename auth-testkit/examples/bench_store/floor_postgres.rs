@@ -4,12 +4,16 @@ use auth_core::store::{Batch, Key, NewRecord, TenantId, Timestamp, When, Write};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Statement as Prepared};
 
+use crate::cpu::MANY;
 use crate::floor_sqlite::renew;
 use crate::recorded::Statement;
 use crate::scene::Failure;
 
-/// One connection with its statements prepared.
-pub(crate) struct PostgresFloor {
+/// A connection for each caller.
+pub(crate) struct PostgresFloor(Vec<Connection>);
+
+/// A connection with its statements prepared.
+struct Connection {
     client: Client,
     get: Prepared,
     commit: Prepared,
@@ -18,6 +22,24 @@ pub(crate) struct PostgresFloor {
 impl PostgresFloor {
     /// `postgres://…?schema=NAME`
     pub(crate) async fn open(spec: &str) -> Result<Self, Failure> {
+        let mut connections = Vec::new();
+        for _ in 0..MANY {
+            connections.push(Connection::open(spec).await?);
+        }
+        Ok(Self(connections))
+    }
+
+    pub(crate) async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
+        let connection = &self.0[number as usize % MANY];
+        match statement {
+            Statement::Get(keys) => connection.get(keys).await,
+            Statement::Commit(batch) => connection.commit(batch, number).await,
+        }
+    }
+}
+
+impl Connection {
+    async fn open(spec: &str) -> Result<Self, Failure> {
         let (url, schema) = spec.split_once("?schema=").ok_or("a URL without a schema")?;
         let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
         // Its end is told by the next statement.
@@ -38,13 +60,6 @@ impl PostgresFloor {
             ))
             .await?;
         Ok(Self { client, get, commit })
-    }
-
-    pub(crate) async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
-        match statement {
-            Statement::Get(keys) => self.get(keys).await,
-            Statement::Commit(batch) => self.commit(batch, number).await,
-        }
     }
 
     async fn get(&self, keys: &[Key]) -> Result<(), Failure> {

@@ -3,10 +3,10 @@
 //! Ours is a provider, mounted on axum. The floor is a bare axum handler, called the same way, that makes the
 //! store statements which ours was seen to make, by the bare driver of the database; as many signatures and
 //! hashes; and an answer of the same size. On SQLite it commits on a thread for blocking work, since a commit
-//! waits for the disk and a server must not. Both run in turn, in one run, on one database: served over HTTP
-//! by one worker thread, to one client with one connection, and called in process. CPU time is that of this
-//! process without the thread of the client: the database's own is not in it (SQLite's is, in both). The least
-//! of several batches.
+//! waits for the disk and a server must not. Both run in turn, in one run, on one database, served over HTTP
+//! by one worker thread: to as many callers at once as keep it busy, and to one. CPU time is that of this
+//! process without the thread of the callers: the database's own is not in it (SQLite's is, in both). The
+//! least of several batches.
 //!
 //! ```text
 //! bench_store [--json] [BACKEND…] [OPERATION…]
@@ -14,6 +14,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod callers;
 mod cpu;
 mod floor;
 mod floor_postgres;
@@ -23,7 +24,6 @@ mod recorded;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "proofs use more of it")]
 mod scene;
-mod served;
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use auth_core::SystemClock;
 use serde_json::{Value, json};
 use testbed::{Backend, Database};
 
-use cpu::{Bench, Cost, Measured};
+use cpu::{Bench, Cost, MANY, Measured};
 use floor::{Driver, Floor};
 use operation::Operation;
 use recorded::Recorder;
@@ -62,7 +62,7 @@ fn main() -> Result<(), Failure> {
             }
             let floor = bench.server.block_on(stage.floor(operation))?;
             let statements = floor.statements();
-            let measured = bench.measure(operation, &stage.ours, &stage.session, floor)?;
+            let measured = bench.measure(operation, &stage.ours, &stage.session, &floor)?;
             rows.push(Row { backend, operation, statements, measured });
         }
         // A database is removed in a runtime.
@@ -73,13 +73,14 @@ fn main() -> Result<(), Failure> {
         return Ok(());
     }
     println!(
-        "CPU time of the server for one operation, on axum, over HTTP/1.1 on one connection, and of the \
-         same router called in process. Statements are round trips to the store. The bound of the ratio \
-         over HTTP is {BOUND}.\n"
+        "CPU time of the server for one operation, on axum with one worker thread, over HTTP/1.1: with \
+         {MANY} callers at once, which keep the thread busy, and with one, after each of whose requests \
+         it goes to sleep. Statements are round trips to the store. The bound of the ratio with {MANY} \
+         callers is {BOUND}.\n"
     );
     println!(
-        "| backend | operation | statements | ours, µs | floor, µs | ratio | ours in process, µs | \
-         floor in process, µs | ratio in process |"
+        "| backend | operation | statements | ours, µs | floor, µs | ratio | ours, one caller, µs | \
+         floor, one caller, µs | ratio |"
     );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     rows.iter().for_each(Row::print);
@@ -129,27 +130,27 @@ impl Row {
             let Cost { ours, floor } = cost;
             format!("{ours:.1} | {floor:.1} | {:.2}", ours / floor)
         };
-        let Measured { over_http, in_process } = self.measured;
+        let Measured { busy, one_caller } = self.measured;
         println!(
             "| {} | {} | {} | {} | {} |",
             self.backend.name(),
             self.operation.name(),
             self.statements,
-            columns(over_http),
-            columns(in_process),
+            columns(busy),
+            columns(one_caller),
         );
     }
 
     fn json(&self) -> Value {
-        let Measured { over_http, in_process } = self.measured;
+        let Measured { busy, one_caller } = self.measured;
         json!({
             "backend": self.backend.name(),
             "operation": self.operation.name(),
             "statements": self.statements,
-            "micros": over_http.ours,
-            "floor_micros": over_http.floor,
-            "in_process_micros": in_process.ours,
-            "in_process_floor_micros": in_process.floor,
+            "micros": busy.ours,
+            "floor_micros": busy.floor,
+            "one_caller_micros": one_caller.ours,
+            "one_caller_floor_micros": one_caller.floor,
         })
     }
 }

@@ -1,15 +1,15 @@
 //! [`Operation`]: what is measured, request by request.
 
-use auth_core::http::Request;
+use auth_core::http::{Listener, Request, dispatch};
 use bytes::Bytes;
-use http::header;
+use http::{Response, header};
 
+use crate::callers::{Callers, Encoded, encode};
 use crate::recorded::{Recorder, Statement};
 use crate::scene::{
     Failure, Scene, Session, authorization, client_credentials, code_of, introspection, redemption,
     refresh,
 };
-use crate::served::{Served, Way};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -58,7 +58,7 @@ impl Operation {
         self,
         scene: &Scene,
         session: &Session,
-        calls: u32,
+        calls: usize,
     ) -> Result<Vec<Request>, Failure> {
         let mut prepared = Vec::new();
         let live = scene.grant(session).await?;
@@ -73,16 +73,17 @@ impl Operation {
         Ok(prepared)
     }
 
-    /// Does one of them.
-    pub(crate) async fn call(
-        self,
-        served: &Served,
-        way: Way,
-        request: Request,
-    ) -> Result<(), Failure> {
-        let response = served.send(way, request).await?;
-        if self == Self::CodeFlow {
-            served.send(way, redemption(&code_of(response.headers())?)?).await?;
+    /// Does them, as many at once as there are callers.
+    pub(crate) fn call(self, callers: &mut Callers, prepared: &[Encoded]) -> Result<(), Failure> {
+        for at_once in prepared.chunks(callers.count()) {
+            let answers = callers.exchange(at_once)?;
+            if self == Self::CodeFlow {
+                let redeem = |answer: &Response<Bytes>| {
+                    Ok(encode(&redemption(&code_of(answer.headers())?)?))
+                };
+                let next: Vec<_> = answers.iter().map(redeem).collect::<Result<_, Failure>>()?;
+                callers.exchange(&next)?;
+            }
         }
         Ok(())
     }
@@ -94,15 +95,19 @@ impl Operation {
         session: &Session,
         recorder: &Recorder,
     ) -> Result<Vec<Step>, Failure> {
-        let served = Served::start(auth_axum::mount(scene.provider.engine())).await?;
+        let engine = scene.provider.engine();
         let mut prepared = self.prepare(scene, session, 2).await?.into_iter();
         let (Some(first), Some(second)) = (prepared.next(), prepared.next()) else {
             return Err("nothing was prepared".into());
         };
-        self.call(&served, Way::InProcess, first).await?;
+        let answer = dispatch(&*engine, Listener::Public, first).await;
+        if self == Self::CodeFlow {
+            let redeem = redemption(&code_of(answer.headers())?)?;
+            dispatch(&*engine, Listener::Public, redeem).await;
+        }
         let step = async |request: Request| {
             recorder.take();
-            let response = served.send(Way::InProcess, request.clone()).await?;
+            let response = dispatch(&*engine, Listener::Public, request.clone()).await;
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|text| text.to_str().ok()).map(str::to_owned);
             let body = response.into_body();

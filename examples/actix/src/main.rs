@@ -1,11 +1,10 @@
 //! The quickstart on actix-web: `cargo run -p quickstart-actix`, then open the URL that it prints.
 
 use actix_web::{App, HttpServer, rt};
-use auth_core::{Identity, MemoryDirectory, PasswordHasher, Secret};
-use auth_oidc::{Provider, client::Client};
+use auth_oidc::Provider;
 use auth_sqlite::SqliteStore;
 use auth_ui::DefaultPages;
-use quickstart::{DEMO_SECRET, DemoApp, Failed, banner, port, port_taken};
+use quickstart::{DemoApp, Failed, banner, demo_client, demo_people, port, port_taken};
 
 #[actix_web::main]
 async fn main() -> Result<(), Failed> {
@@ -13,26 +12,12 @@ async fn main() -> Result<(), Failed> {
     let port = port()?;
     let issuer = format!("http://127.0.0.1:{port}");
 
-    let people = MemoryDirectory::new(PasswordHasher::default());
-    let alice = Identity::new("u-1", "Alice Anders")
-        .claim("name", "Alice Anders")
-        .claim("email", "alice@example.com")
-        .claim("email_verified", true);
-    people.insert("alice", &Secret::from("wonderland"), alice).await?;
-
     let provider = Provider::builder(&issuer)
         .development()
         .store(SqliteStore::open("quickstart.db")?)
         .pages(DefaultPages::new())
-        .directory(people)
-        .client(
-            Client::confidential("demo", DEMO_SECRET)
-                .name("Demo application")
-                .redirect_uri(format!("{issuer}/callback"))
-                .post_logout_redirect_uri(format!("{issuer}/"))
-                .scope("openid profile email offline_access")
-                .optional_scope("email"),
-        )
+        .directory(demo_people().await?)
+        .client(demo_client(&issuer))
         .build()
         .await?;
     rt::spawn(provider.clone().run_worker());

@@ -13,10 +13,12 @@ use std::error::Error;
 use std::{fmt, io};
 
 mod app;
+mod demo;
 mod in_process;
 mod relying_party;
 
 pub use app::DemoApp;
+pub use demo::{demo_client, demo_people};
 
 /// The demo client's secret: 256 bits that everybody knows.
 pub const DEMO_SECRET: &str = "cs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";

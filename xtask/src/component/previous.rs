@@ -44,12 +44,13 @@ fn build(workspace: &Workspace, folder: &Path, previous: &Previous) -> Outcome<(
     unpack(workspace, previous, &source)?;
     let target = folder.join("target");
     let mut cargo = command::cargo(&source);
-    cargo.args(["build", "--quiet", "--locked", "--package", "quickstart", "--bin", "quickstart"]);
+    cargo.args(["build", "--quiet", "--locked"]);
+    cargo.args(["--package", previous.example, "--bin", previous.example]);
     command::shown(cargo.arg("--target-dir").arg(&target))?;
     let program = previous.program(folder);
     // Under another name first: a file that is there is a whole one.
     let unfinished = program.with_extension("unfinished");
-    std::fs::copy(target.join("debug/quickstart"), &unfinished)
+    std::fs::copy(target.join("debug").join(previous.example), &unfinished)
         .and_then(|_| std::fs::rename(&unfinished, &program))
         .during(format!("keeping {}", workspace.shown(&program)))
 }
