@@ -16,11 +16,18 @@ pub struct Previous {
 }
 
 /// All of them, oldest first. A version that stores otherwise than the one before it gets a line.
-pub const PREVIOUS: &[Previous] = &[Previous {
-    commit: "72f06eaa8c3d0f30fc05ffd362f7beb5abf1e24d",
-    example: "quickstart",
-    backends: &["sqlite"],
-}];
+pub const PREVIOUS: &[Previous] = &[
+    Previous {
+        commit: "72f06eaa8c3d0f30fc05ffd362f7beb5abf1e24d",
+        example: "quickstart",
+        backends: &["sqlite"],
+    },
+    Previous {
+        commit: "dc2c0b72a21bf92a5475b928bc2104c5e2072895",
+        example: "replicas",
+        backends: &["postgres", "tiered"],
+    },
+];
 
 impl Previous {
     /// Its program in the folder that `AUTH_TEST_PREVIOUS` names.

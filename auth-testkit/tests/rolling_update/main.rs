@@ -26,17 +26,35 @@ async fn each(test: &str, body: impl AsyncFn(Nodes)) {
         for backend in previous.backends {
             for order in [Order::EarlierFirst, Order::ThisFirst] {
                 println!("{} on {backend}, {order:?}", previous.commit);
-                body(start(previous, backend, &folder, order).await).await;
+                let Some(nodes) = start(test, previous, backend, &folder, order).await else {
+                    break;
+                };
+                body(nodes).await;
             }
         }
     }
 }
 
-async fn start(previous: &Previous, backend: &str, folder: &Path, order: Order) -> Nodes {
-    match backend {
-        "sqlite" => Nodes::on_sqlite(&previous.program(folder), order).await,
+/// `None` without the servers of the backend.
+async fn start(
+    test: &str,
+    previous: &Previous,
+    backend: &str,
+    folder: &Path,
+    order: Order,
+) -> Option<Nodes> {
+    let program = previous.program(folder);
+    let with_redis = match backend {
+        "sqlite" => return Some(Nodes::on_sqlite(&program, order).await),
+        "postgres" => false,
+        "tiered" => true,
         other => panic!("say here how version {} is told to use {other}", previous.commit),
+    };
+    component(test, "AUTH_TEST_POSTGRES")?;
+    if with_redis {
+        component(test, "AUTH_TEST_REDIS_SERVER")?;
     }
+    Some(Nodes::on_servers(&program, order, with_redis).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]

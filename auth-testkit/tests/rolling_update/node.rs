@@ -6,16 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::store::Store;
-use auth_core::{Identity, MemoryDirectory, PasswordHasher, Secret};
+use auth_core::store::{Store, Tiered};
 use auth_oidc::Provider;
-use auth_oidc::client::Client;
+use auth_postgres::PostgresStore;
+use auth_redis::RedisStore;
 use auth_sqlite::SqliteStore;
 use auth_testkit::Browser;
-use testbed::Folder;
-
-/// The secret of the demo client, which is the same in every version.
-pub const SECRET: &str = "cs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+use quickstart::{demo_client, demo_people};
+use testbed::{Folder, Postgres, Redis};
 
 /// Which version starts, and makes or upgrades the tables, first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +32,50 @@ pub struct Nodes {
     pub bases: [String; 2],
     _earlier: Earlier,
     _this: tokio::task::JoinHandle<()>,
-    _folder: Folder,
+    _database: Shared,
+}
+
+/// The database of both.
+enum Shared {
+    /// `quickstart.db`, which the earlier version opens in its working directory.
+    Sqlite(Folder),
+    /// Which `DATABASE_URL` names, and `REDIS_URL` if there is one.
+    Servers { folder: Folder, postgres: Postgres, redis: Option<Redis> },
+}
+
+impl Shared {
+    fn folder(&self) -> &Folder {
+        match self {
+            Self::Sqlite(folder) | Self::Servers { folder, .. } => folder,
+        }
+    }
+
+    /// Says by variables where it is.
+    fn tell(&self, program: &mut Command) {
+        program.env_remove("DATABASE_URL").env_remove("REDIS_URL");
+        if let Self::Servers { postgres, redis, .. } = self {
+            program.env("DATABASE_URL", postgres.url());
+            program.envs(redis.iter().map(|redis| ("REDIS_URL", redis.url())));
+        }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(folder) => {
+                Arc::new(SqliteStore::open(folder.file("quickstart.db")).unwrap())
+            }
+            Self::Servers { postgres, redis, .. } => {
+                let main = PostgresStore::connect(postgres.url()).await.unwrap();
+                match redis {
+                    Some(redis) => {
+                        let side = RedisStore::open(redis.url()).await.unwrap();
+                        Arc::new(Tiered::new(main, side))
+                    }
+                    None => Arc::new(main),
+                }
+            }
+        }
+    }
 }
 
 /// A process that ends with the value.
@@ -48,32 +89,46 @@ impl Drop for Earlier {
 }
 
 impl Nodes {
-    /// The two on `quickstart.db`, which the earlier version opens in its working directory.
+    /// The two on a file of SQLite.
     pub async fn on_sqlite(program: &Path, order: Order) -> Self {
-        let folder = Folder::new().unwrap();
+        Self::on(Shared::Sqlite(Folder::new().unwrap()), program, order).await
+    }
+
+    /// The two on a PostgreSQL of their own, and a Redis of their own if there is to be one.
+    pub async fn on_servers(program: &Path, order: Order, with_redis: bool) -> Self {
+        let shared = Shared::Servers {
+            folder: Folder::new().unwrap(),
+            postgres: Postgres::start().unwrap(),
+            redis: with_redis.then(|| Redis::start().unwrap()),
+        };
+        Self::on(shared, program, order).await
+    }
+
+    async fn on(shared: Shared, program: &Path, order: Order) -> Self {
         let address = testbed::free_address().unwrap();
         let issuer = format!("http://{address}");
-        let open = || Arc::new(SqliteStore::open(folder.file("quickstart.db")).unwrap());
         let (earlier, (base, this)) = match order {
             Order::EarlierFirst => {
-                let earlier = run(program, folder.path(), address).await;
-                (earlier, serve(&issuer, open()).await)
+                let earlier = run(program, &shared, address).await;
+                (earlier, serve(&issuer, shared.open().await).await)
             }
             Order::ThisFirst => {
-                let this = serve(&issuer, open()).await;
-                (run(program, folder.path(), address).await, this)
+                let this = serve(&issuer, shared.open().await).await;
+                (run(program, &shared, address).await, this)
             }
         };
         let bases = [issuer.clone(), base];
-        Self { issuer, bases, _earlier: earlier, _this: this, _folder: folder }
+        Self { issuer, bases, _earlier: earlier, _this: this, _database: shared }
     }
 }
 
-/// Starts an earlier version's quickstart and waits until it answers.
-async fn run(program: &Path, folder: &Path, address: SocketAddr) -> Earlier {
+/// Starts an earlier version's program and waits until it answers.
+async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
+    let folder = shared.folder().path();
     let log = std::fs::File::create(folder.join("earlier.log")).unwrap();
     let mut command = Command::new(program);
-    command.current_dir(folder).env("PORT", address.port().to_string());
+    command.current_dir(folder).env("PORT", address.port().to_string()).env_remove("ISSUER");
+    shared.tell(&mut command);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let earlier = Earlier(command.spawn().unwrap());
     let discovery = format!("http://{address}/.well-known/openid-configuration");
@@ -89,24 +144,12 @@ async fn run(program: &Path, folder: &Path, address: SocketAddr) -> Earlier {
 
 /// This version, with the clients and people of the quickstart.
 async fn serve(issuer: &str, store: Arc<dyn Store>) -> (String, tokio::task::JoinHandle<()>) {
-    let people = MemoryDirectory::new(PasswordHasher::default());
-    let alice = Identity::new("u-1", "Alice Anders")
-        .claim("name", "Alice Anders")
-        .claim("email", "alice@example.com")
-        .claim("email_verified", true);
-    people.insert("alice", &Secret::from("wonderland"), alice).await.unwrap();
-    let demo = Client::confidential("demo", SECRET)
-        .name("Demo application")
-        .redirect_uri(format!("{issuer}/callback"))
-        .post_logout_redirect_uri(format!("{issuer}/"))
-        .scope("openid profile email offline_access")
-        .optional_scope("email");
     let provider = Provider::builder(issuer)
         .development()
         .shared_store(store)
         .pages(auth_ui::DefaultPages::new())
-        .directory(people)
-        .client(demo)
+        .directory(demo_people().await.unwrap())
+        .client(demo_client(issuer))
         .build()
         .await
         .unwrap();

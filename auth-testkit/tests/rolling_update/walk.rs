@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use auth_testkit::{Browser, Reply};
+use quickstart::DEMO_SECRET;
 use serde_json::Value;
 use url::Url;
 
-use crate::node::{Nodes, SECRET};
+use crate::node::Nodes;
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// RFC 7636 appendix B: the challenge of that verifier.
@@ -60,7 +61,7 @@ impl<'a> Walk<'a> {
 
     async fn as_client(&self, path: &str, form: &[(&str, &str)]) -> Reply {
         let request = Browser::new().http().post(self.there(path));
-        let request = request.basic_auth("demo", Some(SECRET)).form(form);
+        let request = request.basic_auth("demo", Some(DEMO_SECRET)).form(form);
         Browser::new().send(request).await.unwrap()
     }
 
