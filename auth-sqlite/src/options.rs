@@ -34,9 +34,9 @@ pub(crate) enum Place {
 }
 
 impl SqliteOptions {
-    /// How many bytes of a file are read through memory unless said otherwise: 2 GiB, which is the most that
-    /// SQLite does.
-    pub const MEMORY_MAP: u64 = 2 << 30;
+    /// How many bytes of a file are read through memory unless said otherwise: 64 KiB less than 2 GiB, which
+    /// is the most that SQLite does.
+    pub const MEMORY_MAP: u64 = 0x7FFF_0000;
 
     /// A database in a file, which is made with the mode 0600 if it does not exist; its directory must
     /// exist.
@@ -84,12 +84,13 @@ impl SqliteOptions {
     }
 
     /// How many bytes of the file, from its beginning, are read as memory of the process instead of by a call
-    /// for each page; the rest of a longer file is read by calls. 2 GiB unless said otherwise, 0 for none.
+    /// for each page; the rest of a longer file is read by calls. [`MEMORY_MAP`](Self::MEMORY_MAP) unless said otherwise, 0 for none.
     ///
     /// It makes reads two to three times as fast, and costs no memory that the system's cache of the file does
-    /// not take anyway. The price: where the disk cannot read what it holds, the system ends the process,
-    /// instead of the store answering [`Unavailable`](auth_store::StoreError::Unavailable). Nothing that was
-    /// acknowledged is lost by that.
+    /// not take anyway. The price: where the disk cannot read what it holds, or another program cuts the file
+    /// short, the system ends the process, instead of the store answering
+    /// [`Unavailable`](auth_store::StoreError::Unavailable). Nothing that was acknowledged is lost by the
+    /// former; the latter no database survives: a file is replaced while nobody has it open.
     pub fn memory_map(mut self, bytes: u64) -> Self {
         self.memory_map = bytes.min(Self::MEMORY_MAP);
         self

@@ -15,7 +15,8 @@ pub struct Previous {
     pub backends: &'static [&'static str],
 }
 
-/// All of them, oldest first. A version that stores otherwise than the one before it gets a line.
+/// All of them, oldest first. The first that has a backend gets a line, and each that stores otherwise
+/// than the one before it.
 pub const PREVIOUS: &[Previous] = &[
     Previous {
         commit: "72f06eaa8c3d0f30fc05ffd362f7beb5abf1e24d",

@@ -39,7 +39,7 @@ impl Driver {
         &self.ports
     }
 
-    /// Its cache of configuration.
+    /// Its cache of records.
     #[must_use]
     pub fn cache(&self) -> &RecordCache {
         &self.cache

@@ -114,11 +114,10 @@ impl Slot {
         Arc::new(Self { record, parsed: OnceLock::new() })
     }
 
-    /// Whether this is the state that `record` is in. The version says so; that the text does, too, is for
-    /// whoever changes a database by hand.
+    /// Whether this is the state that `record` is in. The version says so; that the rest is the same, too, is
+    /// for whoever changes a database by hand.
     pub(crate) fn is_of(&self, record: &Record) -> bool {
-        let same = |known: &Record| known.version == record.version && known.value == record.value;
-        self.record.as_ref().is_some_and(same)
+        self.record.as_ref() == Some(record)
     }
 }
 

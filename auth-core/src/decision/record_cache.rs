@@ -1,4 +1,4 @@
-//! [`RecordCache`]: records of configuration that were read a moment ago.
+//! [`RecordCache`]: configuration that was read a moment ago, and what records say that were read before.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,9 +18,9 @@ use crate::tombstone::Tombstone;
 /// A cached record may justify a yes for at most its time to live, and never a no: before a request is
 /// refused the driver reads again. Absence is not cached.
 ///
-/// It also keeps what the records that were read last say, so that one is parsed once and not by each
-/// request that reads it: a version names one state for ever, so this answers nothing that the store was
-/// not asked.
+/// It also keeps what the records that were read last say, whatever their kind, so that one is parsed once
+/// and not by each request that reads it: a version names one state for ever, so this answers nothing that
+/// the store was not asked. That takes up to some 15 MiB for each provider.
 pub struct RecordCache {
     ttl: Duration,
     records: RwLock<HashMap<(TenantId, Key), Cached>>,
@@ -48,11 +48,11 @@ impl RecordCache {
     pub const TTL: Duration = Duration::from_secs(5);
     /// How many records are kept; past that the cache starts anew.
     const CAPACITY: usize = 10_000;
-    /// How many bytes of text are kept with what they say: some 20,000 records of a usual length. Parsed,
-    /// a text takes about twice its length.
-    const PARSED: u64 = 8 << 20;
+    /// How many bytes of text are kept with what they say: some 8,000 records of a usual length. Parsed, a
+    /// text takes about twice its length.
+    const PARSED: u64 = 4 << 20;
 
-    /// An empty cache. A `ttl` of zero caches nothing.
+    /// An empty cache. A `ttl` of zero answers nothing without asking the store.
     #[must_use]
     pub fn new(ttl: Duration) -> Self {
         let parsed = Cache::with_weighter(1_024, Self::PARSED, ByLength);
@@ -110,6 +110,7 @@ impl RecordCache {
             self.alive.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         }
         let name = (tenant, key.clone());
+        self.parsed.remove(&name);
         // Most records are never cached, and reading does not keep others from reading.
         if self.records.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {
             self.records.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
@@ -126,5 +127,45 @@ impl Default for RecordCache {
 impl fmt::Debug for RecordCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RecordCache({:?})", self.ttl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_store::{Class, CommitId};
+
+    use super::*;
+
+    fn record(version: u8, value: &str) -> Record {
+        Record {
+            key: Key::builder(Class::Main, "thing").build().unwrap(),
+            version: CommitId::from_bytes([version; 16]),
+            value: value.into(),
+            keep_until: None,
+            due: None,
+        }
+    }
+
+    #[test]
+    fn a_state_that_was_read_before_is_known_and_no_other_is() {
+        let cache = RecordCache::default();
+        let known = |tenant: &str, record: Record| {
+            cache.known(TenantId::new(tenant).unwrap(), &record.key.clone(), Some(record))
+        };
+        let first = known("a", record(1, "{}"));
+        assert!(Arc::ptr_eq(&first, &known("a", record(1, "{}"))));
+        assert!(!Arc::ptr_eq(&first, &known("b", record(1, "{}"))), "of another tenant");
+        for other in [record(2, "{}"), record(1, "[]")] {
+            let slot = known("a", other.clone());
+            assert_eq!(slot.record.as_ref(), Some(&other));
+        }
+        let late = Record { keep_until: Some(Timestamp::EPOCH), ..record(1, "[]") };
+        assert_eq!(known("a", late.clone()).record, Some(late.clone()));
+
+        let key = late.key;
+        assert!(cache.known(TenantId::new("a").unwrap(), &key, None).record.is_none());
+        cache.forget(TenantId::new("a").unwrap(), &key);
+        assert!(cache.parsed.get(&(TenantId::new("a").unwrap(), key.clone())).is_none());
+        assert!(cache.parsed.get(&(TenantId::new("b").unwrap(), key)).is_some());
     }
 }

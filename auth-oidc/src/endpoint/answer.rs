@@ -220,7 +220,7 @@ impl Provider {
     }
 }
 
-/// The header by which the id of a request travels from the dispatcher to its endpoint.
+/// The header by which the id of a request travels from the dispatcher to an endpoint that shows pages.
 pub(crate) const REQUEST_ID: &str = "x-auth-request-id";
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth_core::store::{Batch, Key, NewRecord, TenantId, When, Write};
+use auth_sqlite::SqliteOptions;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::recorded::Statement;
@@ -21,6 +22,8 @@ impl SqliteFloor {
             let connection = Connection::open(file)?;
             connection.set_prepared_statement_cache_capacity(48);
             connection.pragma_update(None, "synchronous", "FULL")?;
+            let mapped = SqliteOptions::MEMORY_MAP;
+            connection.pragma_update_and_check(None, "mmap_size", mapped as i64, |_| Ok(()))?;
             connection.busy_timeout(Duration::from_secs(5))?;
             Ok::<_, Failure>(connection)
         };

@@ -100,14 +100,21 @@ impl Operation {
         let (Some(first), Some(second)) = (prepared.next(), prepared.next()) else {
             return Err("nothing was prepared".into());
         };
-        let answer = dispatch(&*engine, Listener::Public, first).await;
+        let send = async |request| {
+            let response = dispatch(&*engine, Listener::Public, request).await;
+            let status = response.status();
+            match status.is_success() || status.is_redirection() {
+                true => Ok(response),
+                false => Err(Failure::from(format!("a request was refused: {status}"))),
+            }
+        };
+        let answer = send(first).await?;
         if self == Self::CodeFlow {
-            let redeem = redemption(&code_of(answer.headers())?)?;
-            dispatch(&*engine, Listener::Public, redeem).await;
+            send(redemption(&code_of(answer.headers())?)?).await?;
         }
         let step = async |request: Request| {
             recorder.take();
-            let response = dispatch(&*engine, Listener::Public, request.clone()).await;
+            let response = send(request.clone()).await?;
             let location = response.headers().get(header::LOCATION);
             let location = location.and_then(|text| text.to_str().ok()).map(str::to_owned);
             let body = response.into_body();

@@ -50,6 +50,7 @@ pub(super) struct Others {
     /// Where those that are asked wait for each other.
     pub(super) meeting: Option<Barrier>,
     pub(super) hook_is_broken: AtomicBool,
+    pub(super) signer_is_broken: AtomicBool,
 }
 
 impl Others {
@@ -97,7 +98,10 @@ impl Hook for Others {
 impl TokenSigner for Others {
     async fn sign(&self, _: TenantId, _: &KeyId, _: &[u8]) -> Result<Signature, Unavailable> {
         self.asked(&self.signer).await;
-        Ok(Arc::from([0; 64]))
+        match self.signer_is_broken.load(Ordering::SeqCst) {
+            true => Err(Unavailable::port("signer", "broken")),
+            false => Ok(Arc::from([0; 64])),
+        }
     }
 }
 

@@ -111,7 +111,7 @@ async fn a_real_conflict_is_decided_by_the_new_state() {
 }
 
 #[tokio::test]
-async fn each_run_has_the_same_bytes_and_a_commit_id_of_its_own() {
+async fn each_run_has_the_same_bytes_and_each_attempt_a_commit_id_of_its_own() {
     let bench = Bench::new().await;
     bench.faulty.fail_commits(CommitFault::Conflict, 2);
     let (bytes, ids) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
@@ -162,12 +162,19 @@ async fn a_deferred_signature_is_made_before_the_commit_and_only_for_a_yes() {
     bench.run(stored(), decide).await.0.unwrap().unwrap();
     assert_eq!((runs.load(Ordering::SeqCst), bench.others.counts()), (2, [0, 0, 2]));
 
+    bench.others.signer_is_broken.store(true, Ordering::SeqCst);
+    let before = bench.count().await;
+    let (answer, counts) = bench.run(stored(), decide).await;
+    assert!(matches!(answer, Err(Unavailable::Port { port: "signer", .. })));
+    assert_eq!((counts.commits, bench.count().await), (0, before), "nothing is used up");
+    bench.others.signer_is_broken.store(false, Ordering::SeqCst);
+
     let refuse = |_: &Facts, cx: &mut Cx<'_>| {
         made.lock().unwrap().push(cx.sign_later(Sign::new("key".into(), "a.b".into())));
         Ok(Outcome::refuse("no"))
     };
     assert_eq!(bench.run(Asks::none(), refuse).await.0.unwrap(), Err("no"));
-    assert_eq!(bench.others.counts(), [0, 0, 2]);
+    assert_eq!(bench.others.counts(), [0, 0, 3]);
     assert_eq!(made.lock().unwrap().last().and_then(text), None, "what is not signed is not sent");
 }
 
