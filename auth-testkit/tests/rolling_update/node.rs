@@ -36,44 +36,39 @@ pub struct Nodes {
 }
 
 /// The database of both.
-enum Shared {
-    /// `quickstart.db`, which the earlier version opens in its working directory.
-    Sqlite(Folder),
-    /// Which `DATABASE_URL` names, and `REDIS_URL` if there is one.
-    Servers { folder: Folder, postgres: Postgres, redis: Option<Redis> },
+struct Shared {
+    /// Where the earlier version runs; without servers, both open `quickstart.db` in it.
+    folder: Folder,
+    servers: Option<Servers>,
+}
+
+/// Which `DATABASE_URL` names, and `REDIS_URL` if there is one.
+struct Servers {
+    postgres: Postgres,
+    redis: Option<Redis>,
 }
 
 impl Shared {
-    fn folder(&self) -> &Folder {
-        match self {
-            Self::Sqlite(folder) | Self::Servers { folder, .. } => folder,
-        }
-    }
-
     /// Says by variables where it is.
     fn tell(&self, program: &mut Command) {
         program.env_remove("DATABASE_URL").env_remove("REDIS_URL");
-        if let Self::Servers { postgres, redis, .. } = self {
+        if let Some(Servers { postgres, redis }) = &self.servers {
             program.env("DATABASE_URL", postgres.url());
             program.envs(redis.iter().map(|redis| ("REDIS_URL", redis.url())));
         }
     }
 
     async fn open(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Sqlite(folder) => {
-                Arc::new(SqliteStore::open(folder.file("quickstart.db")).unwrap())
+        let Some(Servers { postgres, redis }) = &self.servers else {
+            return Arc::new(SqliteStore::open(self.folder.file("quickstart.db")).unwrap());
+        };
+        let main = PostgresStore::connect(postgres.url()).await.unwrap();
+        match redis {
+            Some(redis) => {
+                let side = RedisStore::open(redis.url()).await.unwrap();
+                Arc::new(Tiered::new(main, side))
             }
-            Self::Servers { postgres, redis, .. } => {
-                let main = PostgresStore::connect(postgres.url()).await.unwrap();
-                match redis {
-                    Some(redis) => {
-                        let side = RedisStore::open(redis.url()).await.unwrap();
-                        Arc::new(Tiered::new(main, side))
-                    }
-                    None => Arc::new(main),
-                }
-            }
+            None => Arc::new(main),
         }
     }
 }
@@ -91,20 +86,20 @@ impl Drop for Earlier {
 impl Nodes {
     /// The two on a file of SQLite.
     pub async fn on_sqlite(program: &Path, order: Order) -> Self {
-        Self::on(Shared::Sqlite(Folder::new().unwrap()), program, order).await
+        Self::on(None, program, order).await
     }
 
     /// The two on a PostgreSQL of their own, and a Redis of their own if there is to be one.
     pub async fn on_servers(program: &Path, order: Order, with_redis: bool) -> Self {
-        let shared = Shared::Servers {
-            folder: Folder::new().unwrap(),
+        let servers = Servers {
             postgres: Postgres::start().unwrap(),
             redis: with_redis.then(|| Redis::start().unwrap()),
         };
-        Self::on(shared, program, order).await
+        Self::on(Some(servers), program, order).await
     }
 
-    async fn on(shared: Shared, program: &Path, order: Order) -> Self {
+    async fn on(servers: Option<Servers>, program: &Path, order: Order) -> Self {
+        let shared = Shared { folder: Folder::new().unwrap(), servers };
         let address = testbed::free_address().unwrap();
         let issuer = format!("http://{address}");
         let (earlier, (base, this)) = match order {
@@ -124,7 +119,7 @@ impl Nodes {
 
 /// Starts an earlier version's program and waits until it answers.
 async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
-    let folder = shared.folder().path();
+    let folder = shared.folder.path();
     let log = std::fs::File::create(folder.join("earlier.log")).unwrap();
     let mut command = Command::new(program);
     command.current_dir(folder).env("PORT", address.port().to_string()).env_remove("ISSUER");
