@@ -6,8 +6,8 @@ use auth_store::{Archive, Archived, IndexEntry, Place, Restored, StoreError};
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::commit::Rows;
+use crate::connection::Statement;
 use crate::error::Unreadable;
-use crate::pool::Statement;
 use crate::row::{self, COLUMNS, WIDTH};
 use crate::store::PostgresStore;
 
@@ -21,8 +21,8 @@ pub(crate) struct Statements {
 impl Statements {
     pub(crate) fn new(schema: &str) -> Self {
         Self {
-            page: Statement {
-                text: format!(
+            page: Statement::new(
+                format!(
                     "SELECT {COLUMNS}, r.tenant, e.names, e.bytes
                      FROM {schema}.record AS r LEFT JOIN LATERAL (
                          SELECT array_agg(name ORDER BY name, bytes) AS names,
@@ -31,13 +31,13 @@ impl Statements {
                      ) AS e ON r.entries > 0
                      WHERE (r.tenant, r.key) > ($1, $2) ORDER BY r.tenant, r.key LIMIT $3"
                 ),
-                types: &[Type::TEXT, Type::BYTEA, Type::INT8],
-            },
-            restore: Statement {
-                text: format!(
+                &[Type::TEXT, Type::BYTEA, Type::INT8],
+            ),
+            restore: Statement::new(
+                format!(
                     "SELECT {schema}.restore_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
                 ),
-                types: &[
+                &[
                     Type::TEXT_ARRAY,
                     Type::BYTEA_ARRAY,
                     Type::BYTEA_ARRAY,
@@ -52,7 +52,7 @@ impl Statements {
                     Type::TEXT_ARRAY,
                     Type::BYTEA_ARRAY,
                 ],
-            },
+            ),
         }
     }
 }

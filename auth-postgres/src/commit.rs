@@ -7,8 +7,9 @@ use auth_store::{
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::connection::Statement;
+use crate::connections::Connections;
 use crate::error::{Unreadable, commit_failed};
-use crate::pool::{Connections, Statement};
 use crate::row;
 
 /// The call of the function that applies a batch.
@@ -36,13 +37,13 @@ pub(crate) fn statement(schema: &str) -> Statement {
         Type::TEXT_ARRAY,
         Type::BYTEA_ARRAY,
     ];
-    Statement {
-        text: format!(
+    Statement::new(
+        format!(
             "SELECT outcome, named, sums FROM {schema}.commit_1($1, $2, $3, $4, $5, $6, $7, $8, $9, \
              $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
         ),
-        types: TYPES,
-    }
+        TYPES,
+    )
 }
 
 /// Applies a batch in one round trip.

@@ -219,8 +219,16 @@ fn is_about_tls(error: &tokio_postgres::Error) -> bool {
     false
 }
 
-/// No connection could be had in time.
-pub(crate) type NoConnection = deadpool_postgres::PoolError;
+/// No connection could be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoConnection {
+    /// Nobody answered, or the answer was no.
+    #[error(transparent)]
+    Refused(#[from] tokio_postgres::Error),
+    /// It took too long.
+    #[error(transparent)]
+    Late(#[from] auth_store::Elapsed),
+}
 
 /// A row cannot have been written by this crate.
 #[derive(Debug, thiserror::Error)]

@@ -41,10 +41,11 @@
 
 mod archive;
 mod commit;
+mod connection;
+mod connections;
 mod dsn;
 mod error;
 mod options;
-mod pool;
 mod row;
 mod scan;
 mod schema;

@@ -4,8 +4,8 @@ use auth_store::{Cursor, Direction, Key, Page, Scan, ScanRange, TenantId, Want};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::connection::Statement;
 use crate::error::Unreadable;
-use crate::pool::Statement;
 use crate::row::{self, COLUMNS, WIDTH};
 
 /// A statement for each form of a scan.
@@ -83,7 +83,7 @@ impl Statements {
 }
 
 fn statement(text: String, types: &'static [Type]) -> Statement {
-    Statement { text, types }
+    Statement::new(text, types)
 }
 
 fn counted(from: &str, window: &str, types: &'static [Type]) -> Statement {

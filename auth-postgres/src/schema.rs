@@ -1,8 +1,7 @@
 //! The tables, and the steps that lead from one version of them to the next.
 
-use deadpool_postgres::{Object, Transaction};
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error, Transaction};
 
 use crate::error::{OpenError, Peer};
 
@@ -58,7 +57,7 @@ enum Found {
     Layout { version: i32, usable_from: i32 },
 }
 
-async fn look(client: &tokio_postgres::Client, schema: &str) -> Result<Found, Error> {
+async fn look(client: &Client, schema: &str) -> Result<Found, Error> {
     let row = client
         .query_typed_one(
             "SELECT to_regclass($1::text || '.layout') IS NOT NULL,
@@ -80,16 +79,16 @@ async fn look(client: &tokio_postgres::Client, schema: &str) -> Result<Found, Er
 /// Brings the tables to [`VERSION`], in one transaction, or says why that cannot be. Whoever comes
 /// second waits and finds the work done.
 pub(crate) async fn migrate(
-    connection: &mut Object,
+    client: &mut Client,
     peer: &Peer,
     schema: &str,
     permitted: bool,
 ) -> Result<(), OpenError> {
     let failed = |error: Error| OpenError::Failed { host: peer.host.clone(), source: error.into() };
-    if settled(look(connection, schema).await.map_err(failed)?, schema)? {
+    if settled(look(client, schema).await.map_err(failed)?, schema)? {
         return Ok(());
     }
-    let transaction = connection.transaction().await.map_err(failed)?;
+    let transaction = client.transaction().await.map_err(failed)?;
     let lock = format!("SELECT pg_advisory_xact_lock(hashtextextended('{schema}/layout', 0))");
     transaction.batch_execute(&lock).await.map_err(failed)?;
     let found = look(transaction.client(), schema).await.map_err(failed)?;

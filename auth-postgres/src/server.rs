@@ -1,7 +1,6 @@
 //! Looks whether a server keeps what the contract promises.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Error;
+use tokio_postgres::{Client, Error};
 
 use crate::error::{OpenError, Peer};
 
@@ -17,8 +16,8 @@ struct Settings {
     read_only: String,
 }
 
-async fn ask(connection: &Object) -> Result<Settings, Error> {
-    let row = connection
+async fn ask(client: &Client) -> Result<Settings, Error> {
+    let row = client
         .query_typed_one(
             "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
                     current_setting('server_encoding'),
@@ -43,12 +42,12 @@ async fn ask(connection: &Object) -> Result<Settings, Error> {
 /// Refuses a server that would break the contract; `volatile_permitted` if it may lose what it
 /// acknowledged.
 pub(crate) async fn check(
-    connection: &Object,
+    client: &Client,
     peer: &Peer,
     volatile_permitted: bool,
 ) -> Result<(), OpenError> {
     let host = || peer.host.clone();
-    let found = ask(connection)
+    let found = ask(client)
         .await
         .map_err(|error| OpenError::Failed { host: host(), source: error.into() })?;
     if found.version_number < 140_000 {

@@ -11,9 +11,10 @@ use auth_store::{
 };
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::connection::{Connector, Statement, Timeouts};
+use crate::connections::Connections;
 use crate::error::{NoConnection, OpenError, Peer};
 use crate::options::PostgresOptions;
-use crate::pool::{Connections, Limits, Statement};
 use crate::row::{self, COLUMNS, WIDTH};
 use crate::{archive, commit, scan, schema, server, tls};
 
@@ -30,6 +31,9 @@ pub struct PostgresStore {
     pub(crate) reads: Connections,
     pub(crate) statements: Statements,
 }
+
+/// How many reads of keys wait for each other on one connection before the next is used.
+const READS_AT_ONCE: usize = 4;
 
 /// The most records that one call of [`Store::sweep`] removes: each takes a lock of the server's table.
 const MOST_SWEPT: u32 = 256;
@@ -61,36 +65,37 @@ impl Statements {
             )
         };
         Self {
-            get: Statement {
-                text: format!(
+            get: Statement::new(
+                format!(
                     "SELECT {COLUMNS} FROM {schema}.record AS r
                      WHERE r.tenant = $1 AND r.key = ANY ($2)"
                 ),
-                types: &[Type::TEXT, Type::BYTEA_ARRAY],
-            },
+                &[Type::TEXT, Type::BYTEA_ARRAY],
+            )
+            .brief(),
             commit: commit::statement(schema),
             scan: scan::Statements::new(schema),
-            due: Statement {
-                text: format!(
+            due: Statement::new(
+                format!(
                     "SELECT {COLUMNS}, r.tenant FROM {schema}.record AS r
                      WHERE r.due_queue = $1 AND r.due_at <= $2 AND r.due_shard >= $3
                      AND r.due_shard < $4 ORDER BY r.due_at LIMIT $5"
                 ),
-                types: &[Type::TEXT, Type::INT8, Type::INT4, Type::INT4, Type::INT8],
-            },
-            sweep_expired: Statement {
-                text: sweep("tenant, key", "keep_until <= $1 ORDER BY keep_until", "$1", "$2"),
-                types: &[Type::INT8, Type::INT8],
-            },
-            sweep_range: Statement {
-                text: sweep(
+                &[Type::TEXT, Type::INT8, Type::INT4, Type::INT4, Type::INT8],
+            ),
+            sweep_expired: Statement::new(
+                sweep("tenant, key", "keep_until <= $1 ORDER BY keep_until", "$1", "$2"),
+                &[Type::INT8, Type::INT8],
+            ),
+            sweep_range: Statement::new(
+                sweep(
                     "tenant, key",
                     "tenant = $1 AND key >= $2 AND key < $3 ORDER BY key",
                     "NULL",
                     "$4",
                 ),
-                types: &[Type::TEXT, Type::BYTEA, Type::BYTEA, Type::INT8],
-            },
+                &[Type::TEXT, Type::BYTEA, Type::BYTEA, Type::INT8],
+            ),
             archive: archive::Statements::new(schema),
         }
     }
@@ -108,7 +113,7 @@ impl PostgresStore {
     pub(crate) async fn open(options: PostgresOptions) -> Result<Self, OpenError> {
         schema::check_name(&options.schema)?;
         let encrypted = options.dsn.encrypted(options.insecure_plaintext)?;
-        let connector = match (encrypted, &options.root_certificates) {
+        let tls = match (encrypted, &options.root_certificates) {
             (false, _) => None,
             (true, None) => Some(tls::connector(None)?),
             (true, Some(path)) => {
@@ -120,36 +125,30 @@ impl PostgresStore {
                 Some(tls::connector(Some((&file, &pem)))?)
             }
         };
-        let limits = Limits {
-            connect: options.connect_timeout,
-            statement: options.statement_timeout,
-            cache: options.statement_cache,
-        };
-        let peer = options.dsn.peer();
-        let pool = |most| {
-            let config = options.dsn.config(encrypted);
-            Connections::new(config, connector.clone(), most, limits).map_err(|error| {
-                OpenError::Failed { host: peer.host.clone(), source: error.into() }
-            })
-        };
+        let timeouts =
+            Timeouts { connect: options.connect_timeout, statement: options.statement_timeout };
+        let config = options.dsn.config(encrypted);
+        let connector = Connector::new(config, tls, timeouts, options.statement_cache);
         let store = Self {
-            commits: pool(options.commits)?,
-            reads: pool(options.reads)?,
-            peer,
+            commits: Connections::new(connector.clone(), options.commits, 1),
+            reads: Connections::new(connector.clone(), options.reads, READS_AT_ONCE),
+            peer: options.dsn.peer(),
             statements: Statements::new(&options.schema),
         };
-        let mut connection =
-            store.commits.get().await.map_err(|error| store.not_connected(error))?;
-        server::check(&connection, &store.peer, options.insecure_volatile).await?;
-        schema::migrate(&mut connection, &store.peer, &options.schema, options.migrate).await?;
-        drop(connection);
+        let first = connector.connect().await;
+        let mut first = first.map_err(|error| store.not_connected(error))?;
+        server::check(&first.client, &store.peer, options.insecure_volatile).await?;
+        schema::migrate(&mut first.client, &store.peer, &options.schema, options.migrate).await?;
+        store.commits.adopt(first);
         Ok(store)
     }
 
     fn not_connected(&self, error: NoConnection) -> OpenError {
         match error {
-            NoConnection::Backend(error) => OpenError::connect(&self.peer, error),
-            other => OpenError::Unreachable { host: self.peer.host.clone(), source: other.into() },
+            NoConnection::Refused(error) => OpenError::connect(&self.peer, error),
+            NoConnection::Late(elapsed) => {
+                OpenError::Unreachable { host: self.peer.host.clone(), source: elapsed.into() }
+            }
         }
     }
 }
@@ -172,9 +171,15 @@ impl Store for PostgresStore {
         }
         let bytes: Vec<&[u8]> = keys.iter().map(Key::as_bytes).collect();
         let rows = self.reads.read(&self.statements.get, &[&tenant.as_str(), &bytes]).await?;
-        let records: Vec<Record> = rows.iter().map(row::record).collect::<Result<_, _>>()?;
-        let of = |key: &Key| records.iter().find(|record| record.key == *key).cloned();
-        Ok(keys.iter().map(of).collect())
+        let mut records = vec![None; keys.len()];
+        for row in &rows {
+            let record = row::record(row)?;
+            let asked = |(key, _): &(&Key, &mut Option<Record>)| **key == record.key;
+            for (_, slot) in keys.iter().zip(&mut records).filter(asked) {
+                *slot = Some(record.clone());
+            }
+        }
+        Ok(records)
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {

@@ -21,7 +21,7 @@ const STEPS: [&str; 1] = [
         due_at     INTEGER,
         due_shard  INTEGER,
         PRIMARY KEY (tenant, key)
-    ) STRICT, WITHOUT ROWID;
+    ) STRICT;
 
     CREATE INDEX record_by_keep_until ON record (keep_until) WHERE keep_until IS NOT NULL;
     CREATE INDEX record_by_due ON record (due_queue, due_at, due_shard) WHERE due_queue IS NOT NULL;

@@ -85,7 +85,8 @@ impl Store for SqliteStore {
         if keys.len() > MAX_GET_KEYS {
             return Err(StoreError::TooLarge);
         }
-        self.readers.at_one_moment(keys.len(), |connection| read::get(connection, tenant, keys))
+        let statements = read::statements(keys.len());
+        self.readers.at_one_moment(statements, |connection| read::get(connection, tenant, keys))
     }
 
     async fn scan(&self, tenant: TenantId, scans: &[Scan]) -> Result<Vec<Page>, StoreError> {

@@ -9,6 +9,7 @@ use tracing::debug;
 use crate::decision::commit::{Applied, commit, commit_id, pause};
 use crate::decision::facts::{Asks, Facts, Freshness, Need};
 use crate::decision::record_cache::RecordCache;
+use crate::decision::rng::Seed;
 use crate::decision::work::{Done, Ports, Reservation, Sign, Work};
 use crate::decision::{Cx, Decision, DeferredSignature, Unavailable};
 use crate::tenant::Tenant;
@@ -55,8 +56,7 @@ impl Driver {
         tenant: &Tenant,
         decision: &D,
     ) -> Result<Result<D::Answer, D::Refusal>, Unavailable> {
-        let mut seed = [0; 32];
-        self.ports.entropy.fill(&mut seed)?;
+        let seed = Arc::new(Seed::new(self.ports.entropy.clone()));
         let mut now = self.ports.clock.now();
         let mut facts = Facts::default();
         let mut conflicts = 0;
@@ -73,7 +73,9 @@ impl Driver {
         }
         loop {
             let mut cx = Cx::new(tenant, now, &seed, conflicts);
-            let decided = match decision.decide(&facts, &mut cx) {
+            let decided = decision.decide(&facts, &mut cx);
+            seed.check()?;
+            let decided = match decided {
                 Ok(outcome) => Ok(outcome),
                 Err(Need::Failed(error)) => Err(error),
                 Err(Need::Facts(asks)) => {

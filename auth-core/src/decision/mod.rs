@@ -20,6 +20,7 @@ mod record_cache;
 mod rng;
 mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_store::{Batch, BatchBuilder, ClassMarker, InvalidBatch, Main, Side, TenantId, Timestamp};
@@ -31,6 +32,7 @@ pub use record_cache::RecordCache;
 pub use rng::Rng;
 pub use work::{Done, Ports, Reservation, Sign, Signature, Work};
 
+use self::rng::Seed;
 use crate::record::{DamagedRecord, NewerSchema};
 use crate::tenant::Tenant;
 
@@ -76,8 +78,8 @@ pub struct Cx<'a> {
 }
 
 impl<'a> Cx<'a> {
-    fn new(tenant: &'a Tenant, now: Timestamp, seed: &[u8; 32], attempt: u32) -> Self {
-        Self { tenant, now, rng: Rng::from_seed(seed), attempt, deferred: Vec::new() }
+    fn new(tenant: &'a Tenant, now: Timestamp, seed: &Arc<Seed>, attempt: u32) -> Self {
+        Self { tenant, now, rng: Rng::drawn(seed), attempt, deferred: Vec::new() }
     }
 
     /// Signs a text if the request is permitted, once that is decided and before it is committed.

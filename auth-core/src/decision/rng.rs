@@ -1,9 +1,50 @@
 //! [`Rng`]: the randomness of one decision.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use auth_store::CommitId;
 use ring::hmac;
+
+use crate::clock::{Entropy, NoEntropy};
+
+/// What all runs of a decision take their randomness from; drawn when the first byte is wanted, since most
+/// decisions only read.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    entropy: Arc<dyn Entropy>,
+    drawn: OnceLock<Result<hmac::Key, NoEntropy>>,
+}
+
+impl Seed {
+    pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
+        Self { entropy, drawn: OnceLock::new() }
+    }
+
+    /// Whether what was made from it is random.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] if it was wanted and could not be drawn: what was made from it is to be thrown away.
+    pub(crate) fn check(&self) -> Result<(), NoEntropy> {
+        match self.drawn.get() {
+            Some(Err(cause)) => Err(*cause),
+            _ => Ok(()),
+        }
+    }
+
+    fn key(&self) -> Result<&hmac::Key, NoEntropy> {
+        let draw = || {
+            let mut seed = [0; 32];
+            self.entropy.fill(&mut seed)?;
+            Ok(key(&seed))
+        };
+        self.drawn.get_or_init(draw).as_ref().map_err(|cause| *cause)
+    }
+}
+
+fn key(seed: &[u8; 32]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, seed)
+}
 
 /// Bytes from a 256-bit seed: HMAC-SHA-256 of a counter, which is indistinguishable from random to
 /// whoever does not know the seed.
@@ -12,31 +53,48 @@ use ring::hmac;
 /// are those of its last.
 #[derive(Clone)]
 pub struct Rng {
-    seed: [u8; 32],
-    /// Made when the first byte is wanted: most decisions only read.
-    key: Option<hmac::Key>,
+    origin: Origin,
     counter: u64,
 }
 
+#[derive(Clone)]
+enum Origin {
+    Given(hmac::Key),
+    Drawn(Arc<Seed>),
+}
+
 impl Rng {
-    /// Bytes from `seed`, which comes from an [`Entropy`](crate::Entropy).
+    /// Bytes from `seed`, which comes from an [`Entropy`].
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self { seed: *seed, key: None, counter: 0 }
+        Self { origin: Origin::Given(key(seed)), counter: 0 }
+    }
+
+    /// Bytes for whoever [checks](Seed::check) the seed before anything comes of them.
+    pub(crate) fn drawn(seed: &Arc<Seed>) -> Self {
+        Self { origin: Origin::Drawn(seed.clone()), counter: 0 }
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 32] {
+        let key = match &self.origin {
+            Origin::Given(key) => Ok(key),
+            Origin::Drawn(seed) => seed.key(),
+        };
+        let mut block = [0; 32];
+        if let Ok(key) = key {
+            block.copy_from_slice(hmac::sign(key, message).as_ref());
+        }
+        block
     }
 
     /// The identity of the decision's `attempt` to commit: another one each time, from bytes that
     /// [`bytes`](Self::bytes) never gives.
-    pub(crate) fn commit_id(&mut self, attempt: u32) -> CommitId {
+    pub(crate) fn commit_id(&self, attempt: u32) -> CommitId {
         let mut message = *b"commit____";
         message[6..].copy_from_slice(&attempt.to_be_bytes());
         let mut id = [0; 16];
-        id.copy_from_slice(&hmac::sign(self.key(), &message).as_ref()[..16]);
+        id.copy_from_slice(&self.sign(&message)[..16]);
         CommitId::from_bytes(id)
-    }
-
-    fn key(&mut self) -> &hmac::Key {
-        self.key.get_or_insert_with(|| hmac::Key::new(hmac::HMAC_SHA256, &self.seed))
     }
 
     /// The next `N` bytes.
@@ -44,9 +102,8 @@ impl Rng {
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for chunk in bytes.chunks_mut(32) {
-            let counter = self.counter.to_be_bytes();
-            let block = hmac::sign(self.key(), &counter);
-            chunk.copy_from_slice(&block.as_ref()[..chunk.len()]);
+            let block = self.sign(&self.counter.to_be_bytes());
+            chunk.copy_from_slice(&block[..chunk.len()]);
             self.counter += 1;
         }
         bytes
@@ -74,7 +131,7 @@ mod tests {
 
     #[test]
     fn each_attempt_has_an_identity_of_its_own_and_leaves_the_bytes_as_they_are() {
-        let (mut a, mut b) = (Rng::from_seed(&[1; 32]), Rng::from_seed(&[1; 32]));
+        let (mut a, b) = (Rng::from_seed(&[1; 32]), Rng::from_seed(&[1; 32]));
         let (first, second) = (a.commit_id(0), a.commit_id(1));
         assert_eq!(first, b.commit_id(0));
         assert_ne!(first, second);

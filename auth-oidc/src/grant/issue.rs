@@ -53,6 +53,7 @@ impl TokenSet<'_> {
                     keys: &self.policy.keys,
                     client: self.client,
                     grant: self.grant,
+                    scope: self.scope,
                     identity: self.identity,
                     nonce: self.nonce,
                     access_token,

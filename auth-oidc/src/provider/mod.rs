@@ -23,7 +23,7 @@ use auth_core::{KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, T
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
-use tracing::{Instrument, debug, info, info_span};
+use tracing::{Instrument, Level, debug, info, info_span, span_enabled};
 
 pub use builder::ProviderBuilder;
 pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
@@ -235,14 +235,16 @@ impl Engine for Provider {
     /// error page shows, too.
     async fn call(&self, operation: &'static str, mut request: Request) -> Response {
         let ports = self.driver().ports();
+        let is_page = endpoint::is_page(operation);
         let mut id = [0; 16];
-        if let Err(cause) = ports.entropy.fill(&mut id) {
+        // Who else would read it?
+        if (is_page || span_enabled!(target: "oauth2", Level::INFO))
+            && let Err(cause) = ports.entropy.fill(&mut id)
+        {
             return auth_core::Denied::Unavailable(cause.into()).response();
         }
         let id = RequestId::from_bytes(id);
-        if endpoint::is_page(operation)
-            && let Ok(value) = HeaderValue::from_str(&id.to_string())
-        {
+        if is_page && let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             request.headers_mut().insert(HeaderName::from_static(endpoint::REQUEST_ID), value);
         }
         let started = ports.clock.now();

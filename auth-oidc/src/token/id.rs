@@ -2,7 +2,7 @@
 
 use auth_core::decision::{Cx, Facts, Need};
 use auth_core::keys::{PublishedKeys, SigningAlgorithm};
-use auth_core::{Identity, Secret};
+use auth_core::{Identity, Scopes, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
@@ -20,6 +20,8 @@ pub(crate) struct IdTokenRequest<'a> {
     pub(crate) keys: &'a PublishedKeys,
     pub(crate) client: &'a Client,
     pub(crate) grant: &'a Grant,
+    /// At most the grant's.
+    pub(crate) scope: &'a Scopes,
     pub(crate) identity: &'a Identity,
     /// Of the authorization request; a refreshed id token has none (OpenID Connect Core §12.2).
     pub(crate) nonce: Option<&'a str>,
@@ -32,7 +34,7 @@ impl IdTokenRequest<'_> {
         let request = ClaimRequest {
             config: self.config,
             client: self.client,
-            scope: &self.grant.scope,
+            scope: self.scope,
             identity: Some(self.identity),
             target: ClaimTarget::IdToken,
         };

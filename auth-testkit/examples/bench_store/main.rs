@@ -29,6 +29,7 @@ mod scene;
 use std::sync::Arc;
 
 use auth_core::SystemClock;
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use testbed::{Backend, Database};
 
@@ -37,6 +38,10 @@ use floor::{Driver, Floor};
 use operation::Operation;
 use recorded::Recorder;
 use scene::{Failure, Scene, Session};
+
+/// Of both, ours and the floor; the one that docs/operations/replicas.md recommends.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The bound that a table of this program is judged by.
 const BOUND: f64 = 1.3;

@@ -1,0 +1,148 @@
+//! [`Connection`]: a connection, with the statements that were prepared on it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use auth_store::within;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket, Statement as Prepared};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error::{Failure, NoConnection};
+
+/// A statement with the types of its parameters, which spares asking the server for them.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// By which connections know it.
+    number: u64,
+    text: String,
+    types: &'static [Type],
+    /// Whether it takes so little that others may wait behind it.
+    pub(crate) brief: bool,
+}
+
+impl Statement {
+    pub(crate) fn new(text: String, types: &'static [Type]) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), text, types, brief: false }
+    }
+
+    pub(crate) fn brief(self) -> Self {
+        Self { brief: true, ..self }
+    }
+}
+
+/// The values of a statement's parameters.
+pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub(crate) connect: Duration,
+    pub(crate) statement: Duration,
+}
+
+/// What makes connections.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    pub(crate) timeouts: Timeouts,
+    /// Whether statements stay prepared.
+    cache: bool,
+}
+
+impl Connector {
+    pub(crate) fn new(
+        mut config: Config,
+        tls: Option<MakeRustlsConnect>,
+        timeouts: Timeouts,
+        cache: bool,
+    ) -> Self {
+        config.connect_timeout(timeouts.connect);
+        if cache {
+            // A pooler in between would refuse options; there the limit is kept on this side alone.
+            let millis = timeouts.statement.as_millis();
+            let before = config.get_options().unwrap_or_default().to_owned();
+            config.options(format!("{before} -c statement_timeout={millis}").trim_start());
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("auth-postgres");
+        }
+        Self { config, tls, timeouts, cache }
+    }
+
+    /// A new connection, which lives on the runtime of the caller.
+    pub(crate) async fn connect(&self) -> Result<Connection, NoConnection> {
+        let client = match self.tls.clone() {
+            Some(tls) => within(self.timeouts.connect, start(&self.config, tls)).await??,
+            None => within(self.timeouts.connect, start(&self.config, NoTls)).await??,
+        };
+        let prepared = self.cache.then(Known::default);
+        Ok(Connection { client, prepared })
+    }
+}
+
+async fn start<T>(config: &Config, tls: T) -> Result<Client, Error>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+    T::TlsConnect: Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    let (client, connection) = config.connect(tls).await?;
+    // Why it ends is told to the statements that were under way.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+/// A connection, on which several statements may be under way: the server answers one after the other.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    /// `None` if statements do not stay prepared.
+    prepared: Option<Known>,
+}
+
+/// Statements by their numbers.
+#[derive(Default)]
+struct Known(RwLock<HashMap<u64, Prepared>>);
+
+impl Known {
+    fn get(&self, statement: &Statement) -> Option<Prepared> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&statement.number).cloned()
+    }
+
+    fn insert(&self, statement: &Statement, prepared: Prepared) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(statement.number, prepared);
+    }
+}
+
+impl Connection {
+    /// Sends a statement and collects its rows: one round trip, once it is prepared.
+    pub(crate) async fn send(
+        &self,
+        statement: &Statement,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        let Some(known) = &self.prepared else {
+            let typed: Vec<_> =
+                parameters.iter().copied().zip(statement.types.iter().cloned()).collect();
+            return Ok(self.client.query_typed(&statement.text, &typed).await?);
+        };
+        let prepared = match known.get(statement) {
+            Some(prepared) => prepared,
+            None => {
+                let prepared = self.client.prepare_typed(&statement.text, statement.types).await;
+                // Nothing is applied by preparing it.
+                let prepared = prepared.map_err(|error| Failure::NotSent(error.into()))?;
+                known.insert(statement, prepared.clone());
+                prepared
+            }
+        };
+        Ok(self.client.query(&prepared, parameters).await?)
+    }
+}
