@@ -1,8 +1,11 @@
 //! [`Connection`]: a connection, with the statements that were prepared on it.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use auth_store::within;
@@ -95,8 +98,25 @@ where
 {
     let (client, connection) = config.connect(tls).await?;
     // Why it ends is told to the statements that were under way.
-    tokio::spawn(async move { drop(connection.await) });
+    tokio::spawn(async move { drop(after_others(connection).await) });
     Ok(client)
+}
+
+/// Lets all who are ready go first, each time that there is something to do: what they send travels with it, and
+/// what they wait for may come with it.
+async fn after_others<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut others_went = true;
+    poll_fn(|cx| {
+        others_went = !others_went;
+        if others_went {
+            return work.as_mut().poll(cx);
+        }
+        // Woken from inside, a task of tokio goes to the end of the queue.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
 
 /// A connection, on which several statements may be under way: the server answers one after the other.

@@ -1,5 +1,6 @@
 //! [`Connections`]: connections that calls share.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -104,8 +105,9 @@ impl Connections {
         let connection = found
             .unwrap_or_else(|elapsed| Err(elapsed.into()))
             .map_err(|error| Failure::NotSent(error.into()))?;
+        let work = pin!(work(&connection));
         // The server gives up first, so that its answer is known.
-        match within(statement + statement / 4, work(&connection)).await {
+        match within(statement + statement / 4, work).await {
             Ok(answer) => answer,
             Err(elapsed) => {
                 turn.slot.abandon(&connection);

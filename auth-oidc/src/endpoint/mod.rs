@@ -23,7 +23,7 @@ use auth_core::Issuer;
 use auth_core::http::{CorsPolicy, Request, Response, Route, text};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::provider::Provider;
 
@@ -104,7 +104,7 @@ pub(crate) async fn answer(
 ) -> Response {
     let cors = cors(provider, operation);
     // For pages, which speak the person's language, and for scripts; the rest looks at none of them.
-    let headers = match cors.is_some() || is_page(operation) {
+    let headers = match is_page(operation) || request.headers().contains_key(header::ORIGIN) {
         true => request.headers().clone(),
         false => HeaderMap::new(),
     };
