@@ -28,7 +28,7 @@ impl CodeRequest<'_> {
     pub(crate) fn issue(self, cx: &mut Cx<'_>) -> (AuthorizationResponse, Write) {
         let grant = GrantId::random(&mut cx.rng);
         let sign_in = self.sign_in;
-        let granted = Some((grant, sign_in.sid, &sign_in.subject));
+        let granted = Some((grant, Some(sign_in.sid), &sign_in.subject));
         let lineage: Lineage = lineage(cx, &self.request.client_id, granted);
         let tenant = cx.tenant;
         let (code, handle) = Handle::mint(

@@ -179,8 +179,10 @@ impl RedeemCode {
     ) -> Option<(Secret, RefreshFamily)> {
         let policy = &self.request.policy.config.refresh;
         let wanted = grant.is_offline() || policy.session_bound;
+        let mut lineage = handle.lineage;
+        lineage.session = grant.session();
         (wanted && client.client().may_use(GrantType::RefreshToken))
-            .then(|| RefreshFamily::begin(policy, handle.lineage, cx))
+            .then(|| RefreshFamily::begin(policy, lineage, cx))
     }
 
     /// A code came twice: somebody has a copy, so what the first one issued is revoked, too

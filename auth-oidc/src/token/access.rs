@@ -139,7 +139,7 @@ impl AccessRequest<'_> {
         let lineage = lineage(
             cx,
             &self.client.client_id,
-            self.granted.map(|(id, grant, _)| (id, grant.sign_in.sid, &grant.sign_in.subject)),
+            self.granted.map(|(id, grant, _)| (id, grant.session(), &grant.sign_in.subject)),
         );
         let tenant = cx.tenant;
         let (token, handle) =
@@ -217,13 +217,13 @@ impl AccessRequest<'_> {
 pub(crate) fn lineage(
     cx: &Cx<'_>,
     client: &ClientId,
-    granted: Option<(GrantId, SessionId, &Subject)>,
+    granted: Option<(GrantId, Option<SessionId>, &Subject)>,
 ) -> Lineage {
     let mut lineage = Lineage::default();
     lineage.client = Some(Tag::client(cx.tenant.id, client.as_str()));
     if let Some((grant, session, subject)) = granted {
         lineage.grant = Some(grant);
-        lineage.session = Some(session);
+        lineage.session = session;
         lineage.subject = Some(Tag::subject(cx.tenant.id, subject.as_str()));
     }
     lineage

@@ -73,6 +73,11 @@ impl Grant {
     pub(crate) fn is_offline(&self) -> bool {
         self.scope.contains("offline_access")
     }
+
+    /// The session that its tokens end with: whoever uses one of the others has no need to read it.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        (!self.is_offline()).then_some(self.sign_in.sid)
+    }
 }
 
 impl Kind for Grant {

@@ -72,7 +72,9 @@ async fn engine(
             }
         }
         issued += chunk;
-        let records = archived(&*memory).await?;
+        let mut records = archived(&*memory).await?;
+        // What one commit wrote lies together, as in a database that has grown by commits.
+        records.sort_by_key(|archived| archived.record.version);
         for class in [Class::Main, Class::Side] {
             let range = KeyRange::class(class);
             memory.sweep(Sweep::Range { tenant: TenantId::DEFAULT, range }, u32::MAX).await?;
