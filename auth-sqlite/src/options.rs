@@ -34,9 +34,15 @@ pub(crate) enum Place {
 }
 
 impl SqliteOptions {
-    /// How many bytes of a file are read through memory unless said otherwise: 64 KiB less than 2 GiB, which
-    /// is the most that SQLite does.
-    pub const MEMORY_MAP: u64 = 0x7FFF_0000;
+    /// How many bytes of a file are read through memory unless said otherwise: a terabyte, or as much as the
+    /// SQLite in the program was built for, which is 2 GiB unless its build is told otherwise:
+    ///
+    /// ```text
+    /// # .cargo/config.toml
+    /// [env]
+    /// LIBSQLITE3_FLAGS = "-DSQLITE_MAX_MMAP_SIZE=0x10000000000"
+    /// ```
+    pub const MEMORY_MAP: u64 = 1 << 40;
 
     /// A database in a file, which is made with the mode 0600 if it does not exist; its directory must
     /// exist.
@@ -84,7 +90,8 @@ impl SqliteOptions {
     }
 
     /// How many bytes of the file, from its beginning, are read as memory of the process instead of by a call
-    /// for each page; the rest of a longer file is read by calls. [`MEMORY_MAP`](Self::MEMORY_MAP) unless said otherwise, 0 for none.
+    /// for each page; the rest of a longer file is read by calls. [`MEMORY_MAP`](Self::MEMORY_MAP) unless said
+    /// otherwise, 0 for none. A million grants take about 3 GB.
     ///
     /// It makes reads two to three times as fast, and costs no memory that the system's cache of the file does
     /// not take anyway. The price: where the disk cannot read what it holds, or another program cuts the file
@@ -92,7 +99,7 @@ impl SqliteOptions {
     /// [`Unavailable`](auth_store::StoreError::Unavailable). Nothing that was acknowledged is lost by the
     /// former; the latter no database survives: a file is replaced while nobody has it open.
     pub fn memory_map(mut self, bytes: u64) -> Self {
-        self.memory_map = bytes.min(Self::MEMORY_MAP);
+        self.memory_map = bytes;
         self
     }
 
