@@ -48,6 +48,11 @@ pub(crate) struct Timeouts {
     pub(crate) statement: Duration,
 }
 
+/// Every statement goes through an index, whatever is known of the tables: their statistics are those of some
+/// minutes ago, when a new database was empty. One plan serves all parameters.
+const PLANS: &str =
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
+
 /// What makes connections.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -70,7 +75,8 @@ impl Connector {
             // A pooler in between would refuse options; there the limit is kept on this side alone.
             let millis = timeouts.statement.as_millis();
             let before = config.get_options().unwrap_or_default().to_owned();
-            config.options(format!("{before} -c statement_timeout={millis}").trim_start());
+            let options = format!("{before} {PLANS} -c statement_timeout={millis}");
+            config.options(options.trim_start());
         }
         if config.get_application_name().is_none() {
             config.application_name("auth-postgres");

@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use auth_core::store::{Archive, MemoryStore};
 use auth_core::{Clock, SystemClock};
-use testbed::Backend;
+use auth_postgres::PostgresOptions;
+use testbed::{Backend, Database, Postgres};
 
 use scale::Still;
 use scale::latency::Latencies;
@@ -37,6 +38,8 @@ const SAMPLE: u64 = 100_000;
 /// Measurements of one operation on one database, of which the median counts.
 const TURNS: usize = 7;
 
+/// A quarter of the memory of a machine with 16 GiB, as PostgreSQL's documentation advises (§20.4.1).
+const SHARED_BUFFERS: &str = "4GB";
 /// A measurement that another program disturbed is made again.
 const ATTEMPTS: usize = 3;
 
@@ -49,8 +52,9 @@ async fn prove() -> Result<(), Failure> {
     let clock = Still(SystemClock::default().now());
 
     println!("On {}.\n", backend.name());
-    let (_small, small) = database::new(backend).await?;
-    let (_large, large) = database::new(backend).await?;
+    let place = Place::of(backend)?;
+    let (_small, small) = place.database("few").await?;
+    let (_large, large) = place.database("many").await?;
     let mut small = serve(small, clock, few).await?;
     let begun = Instant::now();
     let mut large = serve(large, clock, many).await?;
@@ -76,6 +80,38 @@ async fn prove() -> Result<(), Failure> {
     println!("\n{many} grants were issued and restored in {filled:.0} s.");
     let backlog = if many > 100_000 { many } else { many / 4 };
     sweep(&large, clock, backlog, turn).await
+}
+
+/// Where both databases are.
+enum Place {
+    /// Of its own, since the usual size of its memory is for the smallest of machines.
+    Postgres(Box<Postgres>),
+    Other(Backend),
+}
+
+impl Place {
+    fn of(backend: Backend) -> Result<Self, Failure> {
+        if backend != Backend::Postgres {
+            return Ok(Self::Other(backend));
+        }
+        println!("Its `shared_buffers` are {SHARED_BUFFERS}.\n");
+        let setup = Postgres::setup().setting("shared_buffers", SHARED_BUFFERS);
+        Ok(Self::Postgres(Box::new(setup.start()?)))
+    }
+
+    /// A new database, which goes with the first value or with the place.
+    async fn database(&self, name: &str) -> Result<(Option<Database>, Arc<dyn Archive>), Failure> {
+        match self {
+            Self::Postgres(server) => {
+                let options = PostgresOptions::from_url(server.url())?.schema(name);
+                Ok((None, Arc::new(options.connect().await?)))
+            }
+            Self::Other(backend) => {
+                let (database, archive) = database::new(*backend).await?;
+                Ok((Some(database), archive))
+            }
+        }
+    }
 }
 
 /// A provider with so many grants.
