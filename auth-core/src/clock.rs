@@ -53,5 +53,4 @@ impl Entropy for SystemEntropy {
 /// The source of randomness failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the source of randomness failed")]
-#[non_exhaustive]
 pub struct NoEntropy;

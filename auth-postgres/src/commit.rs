@@ -44,6 +44,7 @@ pub(crate) fn statement(schema: &str) -> Statement {
         ),
         TYPES,
     )
+    .brief()
 }
 
 /// Applies a batch in one round trip.

@@ -11,6 +11,9 @@ use tokio_postgres::types::ToSql;
 use crate::connection::{Connection, Connector, Parameters, Statement, Timeouts};
 use crate::error::{Failure, NoConnection};
 
+/// What a statement that is not brief counts for: others avoid waiting behind it.
+const LONG: usize = 16;
+
 /// Connections for one purpose, made when they are needed.
 ///
 /// Several calls may be under way on one connection: they travel together, which costs both sides less than a
@@ -52,7 +55,7 @@ impl Connections {
         statement: &Statement,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
-        let weight = if statement.brief { 1 } else { self.depth };
+        let weight = if statement.brief { 1 } else { LONG };
         self.on_one(weight, async |connection| connection.send(statement, parameters).await).await
     }
 
@@ -84,7 +87,7 @@ impl Connections {
         &self,
         reads: &[(&Statement, Vec<&(dyn ToSql + Sync)>)],
     ) -> Result<Vec<Vec<Row>>, Failure> {
-        self.on_one(self.depth, async |connection| {
+        self.on_one(LONG, async |connection| {
             let sent =
                 reads.iter().map(|(statement, parameters)| connection.send(statement, parameters));
             futures_util::future::try_join_all(sent).await
@@ -119,7 +122,11 @@ impl Connections {
     /// The first connection with room, or else the one with the least to do.
     fn turn(&self, weight: usize) -> Turn<'_> {
         let load = |slot: &&Slot| slot.load.load(Ordering::Relaxed);
-        let with_room = self.slots.iter().find(|slot| load(slot) + weight <= self.depth);
+        let has_room = |slot: &&Slot| match load(slot) {
+            0 => true,
+            load => load + weight <= self.depth,
+        };
+        let with_room = self.slots.iter().find(has_room);
         let slot =
             with_room.or_else(|| self.slots.iter().min_by_key(load)).unwrap_or(&self.slots[0]);
         slot.load.fetch_add(weight, Ordering::Relaxed);
@@ -165,5 +172,41 @@ struct Turn<'c> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.slot.load.fetch_sub(self.weight, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_postgres::Config;
+
+    use super::*;
+
+    #[test]
+    fn brief_statements_share_a_connection_and_wait_behind_no_long_one() {
+        let day = Duration::from_secs(86_400);
+        let timeouts = Timeouts { connect: day, statement: day };
+        let connector = Connector::new(Config::new(), None, timeouts, true);
+        let connections = Connections::new(connector, 3, 2);
+        let place = |turn: &Turn<'_>| {
+            connections.slots.iter().position(|slot| std::ptr::eq(slot, turn.slot)).unwrap()
+        };
+        let turns = |weights: &[usize]| -> Vec<Turn<'_>> {
+            weights.iter().map(|weight| connections.turn(*weight)).collect()
+        };
+        let places = |turns: &[Turn<'_>]| turns.iter().map(place).collect::<Vec<_>>();
+
+        let held = turns(&[1, 1, 1, 1, LONG]);
+        assert_eq!(places(&held), [0, 0, 1, 1, 2]);
+        let more = turns(&[1, 1, LONG, 1, 1]);
+        assert_eq!(places(&more), [0, 1, 0, 1, 1], "the one with the least to do");
+        drop(more);
+        drop(held);
+        assert_eq!(places(&turns(&[LONG, 1, LONG, 1])), [0, 1, 2, 1]);
+        assert_eq!(
+            connections.slots.iter().map(|slot| slot.load.load(Ordering::Relaxed)).sum::<usize>(),
+            0
+        );
     }
 }

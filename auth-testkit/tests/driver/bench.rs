@@ -13,13 +13,14 @@ use auth_core::record::{Kind, TypedKey, Unknown};
 use auth_core::seal::{DeploymentSecrets, LoadDataKeys};
 use auth_core::store::{Batch, CommitId, Main, MemoryStore, NewRecord, When, Write};
 use auth_core::{
-    Authentication, Clock, Hook, HookCall, Identity, IdentityDirectory, Issuer, KeyId,
-    PasswordCost, PasswordHasher, Secret, Store, Subject, Tenant, TenantId, Timestamp,
+    Authentication, Clock, Entropy, Hook, HookCall, Identity, IdentityDirectory, Issuer, KeyId,
+    NoEntropy, PasswordCost, PasswordHasher, Secret, Store, Subject, Tenant, TenantId, Timestamp,
 };
 use auth_testkit::store::{CountingStore, Counts, FaultyStore};
 use auth_testkit::{SeededEntropy, TestClock};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
+
 /// A record that counts how often it was changed.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Tally {
@@ -105,6 +106,24 @@ impl TokenSigner for Others {
     }
 }
 
+/// A source that counts how often it is asked, and fails if it is told to.
+#[derive(Debug)]
+pub(super) struct Randomness {
+    seeded: SeededEntropy,
+    pub(super) asked: AtomicU32,
+    pub(super) is_broken: AtomicBool,
+}
+
+impl Entropy for Randomness {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.is_broken.load(Ordering::SeqCst) {
+            true => Err(NoEntropy),
+            false => self.seeded.fill(buffer),
+        }
+    }
+}
+
 pub(super) fn work_of_each() -> [Work; 3] {
     [
         Work::Authenticate { identifier: "ada".into(), password: "secret".into() },
@@ -161,6 +180,7 @@ pub(super) struct Bench {
     pub(super) faulty: Arc<FaultyStore>,
     pub(super) counting: Arc<CountingStore>,
     pub(super) clock: TestClock,
+    pub(super) randomness: Arc<Randomness>,
     pub(super) others: Arc<Others>,
     pub(super) driver: Driver,
     pub(super) tenant: Tenant,
@@ -176,16 +196,21 @@ impl Bench {
         let memory = Arc::new(MemoryStore::new());
         let faulty = Arc::new(FaultyStore::new(memory.clone()));
         let counting = Arc::new(CountingStore::new(faulty.clone()));
-        let (clock, entropy) = (TestClock::at_present(), Arc::new(SeededEntropy::new(1)));
+        let clock = TestClock::at_present();
+        let randomness = Arc::new(Randomness {
+            seeded: SeededEntropy::new(1),
+            asked: AtomicU32::new(0),
+            is_broken: AtomicBool::new(false),
+        });
         let secrets = DeploymentSecrets::ephemeral().unwrap();
-        let load = LoadDataKeys::new(&*memory, &secrets, &*entropy);
+        let load = LoadDataKeys::new(&*memory, &secrets, &*randomness);
         let keys = load.load(TenantId::DEFAULT, clock.now()).await.unwrap();
         let issuer = Issuer::parse("https://id.example").unwrap();
         let others = Arc::new(others);
         let ports = Ports::new(
             counting.clone(),
             Arc::new(clock.clone()),
-            entropy,
+            randomness.clone(),
             others.clone(),
             others.clone(),
             PasswordHasher::new(PasswordCost::INSECURE_FOR_TESTS, 1),
@@ -193,7 +218,7 @@ impl Bench {
         );
         let driver = Driver::new(ports, RecordCache::default());
         let tenant = Tenant::new(TenantId::DEFAULT, issuer, Arc::new(keys));
-        let bench = Self { memory, faulty, counting, clock, others, driver, tenant };
+        let bench = Self { memory, faulty, counting, clock, randomness, others, driver, tenant };
         bench.put("a", r#"{"schema":1,"value":{"count":0}}"#).await;
         bench
     }

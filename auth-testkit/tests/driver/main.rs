@@ -179,6 +179,39 @@ async fn a_deferred_signature_is_made_before_the_commit_and_only_for_a_yes() {
 }
 
 #[tokio::test]
+async fn randomness_is_drawn_once_if_it_is_wanted_and_nothing_comes_of_it_if_it_fails() {
+    let bench = Bench::new().await;
+    let asked = || bench.randomness.asked.swap(0, Ordering::SeqCst);
+    asked();
+    let read = |facts: &Facts, _: &mut Cx<'_>| {
+        facts.read(&tally("b"))?;
+        Ok(Outcome::answer(1))
+    };
+    let draw = |facts: &Facts, cx: &mut Cx<'_>| {
+        let made = u64::from_be_bytes(cx.rng.bytes());
+        facts.read(&tally("b"))?;
+        Ok(Outcome::answer(made))
+    };
+    assert_eq!((bench.run(stored(), read).await.0.unwrap(), asked()), (Ok(1), 0));
+    let first = bench.run(stored(), draw).await.0.unwrap().unwrap();
+    assert_eq!(asked(), 1, "by two runs of one decision");
+    assert_ne!(bench.run(stored(), draw).await.0.unwrap(), Ok(first));
+
+    bench.randomness.is_broken.store(true, Ordering::SeqCst);
+    assert_eq!(bench.run(stored(), read).await.0.unwrap(), Ok(1));
+    let refuse = |_: &Facts, cx: &mut Cx<'_>| {
+        let _: [u8; 8] = cx.rng.bytes();
+        Ok(Outcome::refuse("no"))
+    };
+    for answer in [bench.run(stored(), draw).await.0, bench.run(stored(), refuse).await.0] {
+        assert!(matches!(answer, Err(Unavailable::Entropy(_))), "{answer:?}");
+    }
+    let (answer, counts) = bench.run(stored(), add_one).await;
+    assert!(matches!(answer, Err(Unavailable::Entropy(_))), "{answer:?}");
+    assert_eq!((counts.commits, bench.count().await), (0, 0), "a commit has an id at random");
+}
+
+#[tokio::test]
 async fn four_conflicts_are_borne_and_the_fifth_is_not() {
     let bench = Bench::new().await;
     bench.faulty.fail_commits(CommitFault::Conflict, 4);
