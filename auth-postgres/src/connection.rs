@@ -49,9 +49,8 @@ pub(crate) struct Timeouts {
 }
 
 /// Every statement goes through an index, whatever is known of the tables: their statistics are those of some
-/// minutes ago, when a new database was empty. One plan serves all parameters.
-const PLANS: &str =
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
+/// minutes ago, when a new database was empty. One plan serves all parameters, and is too small to be compiled.
+const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off";
 
 /// What makes connections.
 #[derive(Clone)]
@@ -75,8 +74,9 @@ impl Connector {
             // A pooler in between would refuse options; there the limit is kept on this side alone.
             let millis = timeouts.statement.as_millis();
             let before = config.get_options().unwrap_or_default().to_owned();
-            let options = format!("{before} {PLANS} -c statement_timeout={millis}");
-            config.options(options.trim_start());
+            // What the operator says of plans, in the URL, comes later and counts.
+            let options = format!("{PLANS} {before} -c statement_timeout={millis}");
+            config.options(&options);
         }
         if config.get_application_name().is_none() {
             config.application_name("auth-postgres");
@@ -164,7 +164,10 @@ impl Connection {
             None => {
                 let prepared = self.client.prepare_typed(&statement.text, statement.types).await;
                 // Nothing is applied by preparing it.
-                let prepared = prepared.map_err(|error| Failure::NotSent(error.into()))?;
+                let prepared = prepared.map_err(|error| match Failure::from(error) {
+                    Failure::Lost(cause) => Failure::Cut(cause),
+                    refused => Failure::NotSent(refused.into()),
+                })?;
                 known.insert(statement, prepared.clone());
                 prepared
             }

@@ -1,50 +1,57 @@
 //! [`Connections`]: connections that calls share.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auth_store::within;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::connection::{Connection, Connector, Parameters, Statement, Timeouts};
 use crate::error::{Failure, NoConnection};
 
-/// What a statement that is not brief counts for: others avoid waiting behind it.
-const LONG: usize = 16;
-
 /// Connections for one purpose, made when they are needed.
 ///
-/// Several calls may be under way on one connection: they travel together, which costs both sides less than a
-/// connection for each, and the server answers one after the other.
+/// Up to `depth` statements are under way on one connection: they travel together, which costs both sides less
+/// than a connection for each, and the server answers one after the other. Whoever finds no room waits here.
 pub(crate) struct Connections {
     connector: Connector,
-    /// At least one.
-    slots: Box<[Slot]>,
-    /// How many brief statements wait for each other on one connection before the next is used.
+    /// As many as statements may be under way on all connections.
+    room: Arc<Semaphore>,
+    slots: Arc<Slots>,
+}
+
+/// The places of connections.
+struct Slots {
     depth: usize,
+    /// How much is under way on each.
+    loads: Mutex<Vec<usize>>,
+    slots: Box<[Slot]>,
 }
 
 /// The place of a connection.
 #[derive(Default)]
 struct Slot {
-    /// How much is under way.
-    load: AtomicUsize,
     current: Mutex<Option<Arc<Connection>>>,
     /// Held while a connection is made, by whoever makes it.
     making: tokio::sync::Mutex<()>,
 }
 
 impl Connections {
+    /// At most `most` connections with `depth` statements each; at least one of both.
     pub(crate) fn new(connector: Connector, most: usize, depth: usize) -> Self {
-        let slots = (0..most.max(1)).map(|_| Slot::default()).collect();
-        Self { connector, slots, depth }
+        let (most, depth) = (most.max(1), depth.max(1));
+        let slots = (0..most).map(|_| Slot::default()).collect();
+        let slots = Slots { depth, loads: Mutex::new(vec![0; most]), slots };
+        let room = Arc::new(Semaphore::new(most.saturating_mul(depth)));
+        Self { connector, room, slots: Arc::new(slots) }
     }
 
     /// Begins with a connection that was made elsewhere.
     pub(crate) fn adopt(&self, connection: Connection) {
-        if let Some(slot) = self.slots.first() {
+        if let Some(slot) = self.slots.slots.first() {
             *slot.current() = Some(Arc::new(connection));
         }
     }
@@ -55,19 +62,21 @@ impl Connections {
         statement: &Statement,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
-        let weight = if statement.brief { 1 } else { LONG };
-        self.on_one(weight, async |connection| connection.send(statement, parameters).await).await
+        self.on_one(statement.brief, async |connection| {
+            connection.send(statement, parameters).await
+        })
+        .await
     }
 
     /// The same as [`query`](Self::query) for a read: it is sent once more if the connection turns out
-    /// to have ended while it lay idle.
+    /// to have ended.
     pub(crate) async fn read(
         &self,
         statement: &Statement,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Failure> {
         match self.query(statement, parameters).await {
-            Err(Failure::Lost(_)) => self.query(statement, parameters).await,
+            Err(Failure::Lost(_) | Failure::Cut(_)) => self.query(statement, parameters).await,
             answer => answer,
         }
     }
@@ -78,7 +87,7 @@ impl Connections {
         reads: &[(&Statement, Vec<&(dyn ToSql + Sync)>)],
     ) -> Result<Vec<Vec<Row>>, Failure> {
         match self.try_all(reads).await {
-            Err(Failure::Lost(_)) => self.try_all(reads).await,
+            Err(Failure::Lost(_) | Failure::Cut(_)) => self.try_all(reads).await,
             answer => answer,
         }
     }
@@ -87,7 +96,7 @@ impl Connections {
         &self,
         reads: &[(&Statement, Vec<&(dyn ToSql + Sync)>)],
     ) -> Result<Vec<Vec<Row>>, Failure> {
-        self.on_one(LONG, async |connection| {
+        self.on_one(false, async |connection| {
             let sent =
                 reads.iter().map(|(statement, parameters)| connection.send(statement, parameters));
             futures_util::future::try_join_all(sent).await
@@ -95,42 +104,53 @@ impl Connections {
         .await
     }
 
-    /// Does `work` on a connection. If the time for it is not enough, no further call gets that connection:
-    /// what is still running on it would hold it up.
+    /// Does `work` on a connection. No further call gets that connection if the time was not enough, because what
+    /// is still running would hold it up, or if it ended.
     async fn on_one<T>(
         &self,
-        weight: usize,
+        brief: bool,
         work: impl AsyncFnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let Timeouts { connect, statement } = self.connector.timeouts;
-        let turn = self.turn(weight);
-        let found = within(connect, turn.slot.connection(&self.connector)).await;
-        let connection = found
-            .unwrap_or_else(|elapsed| Err(elapsed.into()))
+        let found = within(connect, async {
+            let room = self.room.clone().acquire_owned().await;
+            let room = room.map_err(|_| NoConnection::Closed)?;
+            let turn = Turn::new(&self.slots, brief, room);
+            let connection = turn.slot().connection(&self.connector).await?;
+            Ok((turn, connection))
+        });
+        let (mut turn, connection) = found
+            .await
+            .unwrap_or_else(|elapsed| Err(NoConnection::Late(elapsed)))
             .map_err(|error| Failure::NotSent(error.into()))?;
+        turn.under_way = Some(connection.clone());
         let work = pin!(work(&connection));
         // The server gives up first, so that its answer is known.
-        match within(statement + statement / 4, work).await {
-            Ok(answer) => answer,
-            Err(elapsed) => {
-                turn.slot.abandon(&connection);
-                Err(Failure::Lost(elapsed.into()))
-            }
+        let answer = within(statement + statement / 4, work).await;
+        turn.under_way = None;
+        let answer = answer.unwrap_or_else(|elapsed| Err(Failure::Lost(elapsed.into())));
+        if let Err(Failure::Lost(_) | Failure::Cut(_)) = answer {
+            turn.slot().abandon(&connection);
         }
+        answer
+    }
+}
+
+impl Slots {
+    /// The first connection with room, or else the one with the least to do: its number.
+    fn choose(&self, weight: usize) -> usize {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = |load: &usize| *load == 0 || load + weight <= self.depth;
+        let chosen = loads.iter().position(has_room).unwrap_or_else(|| {
+            let least = loads.iter().enumerate().min_by_key(|(_, load)| **load);
+            least.map_or(0, |(number, _)| number)
+        });
+        loads[chosen] += weight;
+        chosen
     }
 
-    /// The first connection with room, or else the one with the least to do.
-    fn turn(&self, weight: usize) -> Turn<'_> {
-        let load = |slot: &&Slot| slot.load.load(Ordering::Relaxed);
-        let has_room = |slot: &&Slot| match load(slot) {
-            0 => true,
-            load => load + weight <= self.depth,
-        };
-        let with_room = self.slots.iter().find(has_room);
-        let slot =
-            with_room.or_else(|| self.slots.iter().min_by_key(load)).unwrap_or(&self.slots[0]);
-        slot.load.fetch_add(weight, Ordering::Relaxed);
-        Turn { slot, weight }
+    fn release(&self, number: usize, weight: usize) {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner)[number] -= weight;
     }
 }
 
@@ -163,50 +183,73 @@ impl Slot {
     }
 }
 
-/// A call's share of a connection, until it is dropped.
-struct Turn<'c> {
-    slot: &'c Slot,
+/// A call's share of a connection. Dropped while a statement is under way, because nobody waits for the answer any
+/// more, it is kept until that answer is there: otherwise others would be sent to wait behind it.
+struct Turn {
+    slots: Arc<Slots>,
+    number: usize,
     weight: usize,
+    under_way: Option<Arc<Connection>>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Turn<'_> {
+impl Turn {
+    fn new(slots: &Arc<Slots>, brief: bool, room: OwnedSemaphorePermit) -> Self {
+        // What takes long has a connection to itself, if there is one.
+        let weight = if brief { 1 } else { slots.depth };
+        let number = slots.choose(weight);
+        Self { slots: slots.clone(), number, weight, under_way: None, room: Some(room) }
+    }
+
+    fn slot(&self) -> &Slot {
+        &self.slots.slots[self.number]
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.slot.load.fetch_sub(self.weight, Ordering::Relaxed);
+        let (slots, number, weight) = (self.slots.clone(), self.number, self.weight);
+        let room = self.room.take();
+        let release = move || {
+            slots.release(number, weight);
+            drop(room);
+        };
+        match self.under_way.take().zip(Handle::try_current().ok()) {
+            Some((connection, runtime)) => drop(runtime.spawn(async move {
+                // It is answered after whatever was sent before, or fails with the connection.
+                drop(connection.client.batch_execute("").await);
+                release();
+            })),
+            None => release(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use tokio_postgres::Config;
-
     use super::*;
 
-    #[test]
-    fn brief_statements_share_a_connection_and_wait_behind_no_long_one() {
-        let day = Duration::from_secs(86_400);
-        let timeouts = Timeouts { connect: day, statement: day };
-        let connector = Connector::new(Config::new(), None, timeouts, true);
-        let connections = Connections::new(connector, 3, 2);
-        let place = |turn: &Turn<'_>| {
-            connections.slots.iter().position(|slot| std::ptr::eq(slot, turn.slot)).unwrap()
-        };
-        let turns = |weights: &[usize]| -> Vec<Turn<'_>> {
-            weights.iter().map(|weight| connections.turn(*weight)).collect()
-        };
-        let places = |turns: &[Turn<'_>]| turns.iter().map(place).collect::<Vec<_>>();
+    fn slots(count: usize, depth: usize) -> Slots {
+        let slots = (0..count).map(|_| Slot::default()).collect();
+        Slots { depth, loads: Mutex::new(vec![0; count]), slots }
+    }
 
-        let held = turns(&[1, 1, 1, 1, LONG]);
-        assert_eq!(places(&held), [0, 0, 1, 1, 2]);
-        let more = turns(&[1, 1, LONG, 1, 1]);
-        assert_eq!(places(&more), [0, 1, 0, 1, 1], "the one with the least to do");
-        drop(more);
-        drop(held);
-        assert_eq!(places(&turns(&[LONG, 1, LONG, 1])), [0, 1, 2, 1]);
-        assert_eq!(
-            connections.slots.iter().map(|slot| slot.load.load(Ordering::Relaxed)).sum::<usize>(),
-            0
-        );
+    #[test]
+    fn brief_statements_share_a_connection_and_long_ones_have_their_own() {
+        let slots = slots(3, 2);
+        let chosen: Vec<usize> = [1, 1, 2, 1].map(|weight| slots.choose(weight)).into();
+        assert_eq!(chosen, [0, 0, 1, 2]);
+        assert_eq!(slots.choose(2), 2, "none is idle: the one with the least to do");
+        slots.release(0, 1);
+        assert_eq!(slots.choose(1), 0);
+        slots.release(1, 2);
+        assert_eq!(slots.choose(2), 1);
+    }
+
+    #[test]
+    fn where_the_depth_is_one_nobody_waits_behind_another() {
+        let slots = slots(3, 1);
+        let chosen: Vec<usize> = (0..3).map(|_| slots.choose(1)).collect();
+        assert_eq!(chosen, [0, 1, 2]);
     }
 }

@@ -228,6 +228,9 @@ pub(crate) enum NoConnection {
     /// It took too long.
     #[error(transparent)]
     Late(#[from] auth_store::Elapsed),
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
 }
 
 /// A row cannot have been written by this crate.
@@ -251,6 +254,9 @@ pub(crate) enum Failure {
     /// It was not sent.
     #[error("no connection to PostgreSQL")]
     NotSent(#[source] Source),
+    /// The connection ended before it was sent.
+    #[error("the connection to PostgreSQL ended")]
+    Cut(#[source] Source),
     /// The server refused it.
     #[error("PostgreSQL refused the statement")]
     Refused(#[source] tokio_postgres::Error),
@@ -279,7 +285,7 @@ impl From<Failure> for StoreError {
 /// What became of a batch whose commit failed.
 pub(crate) fn commit_failed(failure: Failure, batch: &Batch) -> CommitError {
     match &failure {
-        Failure::NotSent(_) => CommitError::Unavailable(failure.into()),
+        Failure::NotSent(_) | Failure::Cut(_) => CommitError::Unavailable(failure.into()),
         Failure::Lost(_) => CommitError::Unknown(failure.into()),
         Failure::Refused(error) => match error.code() {
             // Locks are taken in one order; a person at the console may take them in another.

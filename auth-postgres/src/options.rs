@@ -63,7 +63,8 @@ impl PostgresOptions {
     }
 
     /// How many connections there are at most: for commits, and for reads, which so never wait behind a
-    /// commit. 8 and 8 unless told otherwise; at least 1 each.
+    /// commit. 8 and 8 unless told otherwise; at least 1 each. A connection serves one commit at a time, and
+    /// up to four reads.
     #[must_use]
     pub fn connections(mut self, commits: usize, reads: usize) -> Self {
         (self.commits, self.reads) = (commits.max(1), reads.max(1));

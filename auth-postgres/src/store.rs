@@ -146,9 +146,7 @@ impl PostgresStore {
     fn not_connected(&self, error: NoConnection) -> OpenError {
         match error {
             NoConnection::Refused(error) => OpenError::connect(&self.peer, error),
-            NoConnection::Late(elapsed) => {
-                OpenError::Unreachable { host: self.peer.host.clone(), source: elapsed.into() }
-            }
+            other => OpenError::Unreachable { host: self.peer.host.clone(), source: other.into() },
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use auth_store::{CommitError, Store, StoreError, TenantId};
 use server::{batch, commit, console, has, key, new_name, options, start};
+use testbed::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_resumes_by_itself_when_the_database_is_back() {
@@ -104,6 +105,113 @@ async fn a_commit_that_takes_too_long_is_given_up_by_the_server() {
     assert!(has(&store, 1).await, "reads do not wait for commits");
     root.batch_execute("ROLLBACK").await.unwrap();
     commit(&store, &[2]).await.unwrap();
+}
+
+/// Waits until so many statements of the store wait for a lock. By a connection of its own: inside of a
+/// transaction the server shows what it showed before.
+async fn until_waiting(server: &Postgres, count: i64) {
+    let root = console(server.url()).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE application_name = 'auth-postgres' AND wait_event_type = 'Lock'";
+    while root.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < count {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_finds_no_connection_in_time_is_not_applied_later() {
+    let Some(server) = start("commits beyond the number of connections", |setup| setup) else {
+        return;
+    };
+    let schema = new_name();
+    let options = options(server.url()).schema(&schema).connections(2, 1);
+    let options = options.connect_timeout(Duration::from_millis(300));
+    let store = Arc::new(options.connect().await.unwrap());
+    commit(&store, &[1]).await.unwrap();
+    let root = console(server.url()).await;
+    let lock = format!("BEGIN; LOCK TABLE {schema}.record IN EXCLUSIVE MODE");
+    root.batch_execute(&lock).await.unwrap();
+    let waiting: Vec<_> = [2, 3]
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { commit(&store, &[n]).await })
+        })
+        .into();
+    until_waiting(&server, 2).await;
+    let outcome = commit(&store, &[4]).await;
+    assert!(matches!(outcome, Err(CommitError::Unavailable(_))), "{outcome:?}");
+    root.batch_execute("ROLLBACK").await.unwrap();
+    for commit in waiting {
+        commit.await.unwrap().unwrap();
+    }
+    commit(&store, &[5]).await.unwrap();
+    assert!(has(&store, 2).await && has(&store, 3).await && has(&store, 5).await);
+    assert!(!has(&store, 4).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_nobody_waits_for_delays_no_other() {
+    let Some(server) = start("a commit that is given up", |setup| setup) else { return };
+    let schema = new_name();
+    let store = options(server.url()).schema(&schema).connect().await.unwrap();
+    let store = Arc::new(store);
+    commit(&store, &[1]).await.unwrap();
+    let root = console(server.url()).await;
+    // Somebody at the console writes the same record: the commit waits for the end of that.
+    let same = format!(
+        "INSERT INTO {schema}.record (tenant, key, version, value, entries)
+         SELECT tenant, $1, version, value, 0 FROM {schema}.record"
+    );
+    root.batch_execute("BEGIN").await.unwrap();
+    root.execute(&same, &[&key(2).as_bytes()]).await.unwrap();
+    let given_up = {
+        let store = store.clone();
+        tokio::spawn(async move { commit(&store, &[2]).await })
+    };
+    until_waiting(&server, 1).await;
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    let begun = Instant::now();
+    for n in 10..20 {
+        commit(&store, &[n]).await.unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    root.batch_execute("ROLLBACK").await.unwrap();
+    // Both connections are of use again.
+    let both = [20, 21].map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { commit(&store, &[n]).await })
+    });
+    for commit in both {
+        commit.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_whose_connection_is_cut_are_sent_again() {
+    let Some(server) = start("reads that are cut", |setup| setup) else { return };
+    let schema = new_name();
+    let store = Arc::new(options(server.url()).schema(&schema).connect().await.unwrap());
+    commit(&store, &[1]).await.unwrap();
+    assert!(has(&store, 1).await);
+    let root = console(server.url()).await;
+    let lock = format!("BEGIN; LOCK TABLE {schema}.record IN ACCESS EXCLUSIVE MODE");
+    root.batch_execute(&lock).await.unwrap();
+    let reads: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { has(&store, 1).await })
+        })
+        .collect();
+    // Eight reads on two connections: the others wait behind the first of each.
+    until_waiting(&server, 2).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name = 'auth-postgres' AND wait_event_type = 'Lock'";
+    assert_eq!(console(server.url()).await.query(cut, &[]).await.unwrap().len(), 2);
+    root.batch_execute("ROLLBACK").await.unwrap();
+    for read in reads {
+        assert!(read.await.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

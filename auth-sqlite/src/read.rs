@@ -36,7 +36,7 @@ pub(crate) fn get(
 ) -> rusqlite::Result<Vec<Option<Record>>> {
     let mut records = vec![None; keys.len()];
     for (keys, records) in keys.chunks(TOGETHER).zip(records.chunks_mut(TOGETHER)) {
-        let Some(by_key) = BY_KEY.get(keys.len() - 1) else { continue };
+        let by_key = BY_KEY.get(keys.len() - 1).ok_or(rusqlite::Error::InvalidQuery)?;
         let mut by_key = connection.prepare_cached(by_key)?;
         by_key.raw_bind_parameter(1, tenant.as_str())?;
         for (n, key) in keys.iter().enumerate() {

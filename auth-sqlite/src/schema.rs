@@ -9,7 +9,7 @@ pub(crate) const APPLICATION_ID: u32 = 0x6175_7468;
 /// has run somewhere. A later version must leave tables that the previous one can still use, because
 /// two versions share a database while an embedder rolls out an upgrade.
 const STEPS: [&str; 1] = [
-    // Version 1.
+    // Version 1. The first files have `record` WITHOUT ROWID; all statements are the same for both.
     "
     CREATE TABLE record (
         tenant     TEXT NOT NULL,

@@ -50,14 +50,13 @@ fn key(seed: &[u8; 32]) -> hmac::Key {
 /// whoever does not know the seed.
 ///
 /// A decision that runs again gets the same bytes in the same order, so that the tokens of its first run
-/// are those of its last.
-#[derive(Clone)]
+/// are those of its last. The bytes of a decision count within the decision alone: only what it returns is looked
+/// at by whoever knows whether they are random.
 pub struct Rng {
     origin: Origin,
     counter: u64,
 }
 
-#[derive(Clone)]
 enum Origin {
     Given(hmac::Key),
     Drawn(Arc<Seed>),

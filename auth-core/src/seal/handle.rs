@@ -46,7 +46,7 @@ impl Artefact {
 pub struct Lineage {
     /// The grant, if there is one.
     pub grant: Option<GrantId>,
-    /// The login session, if it is bound to one.
+    /// The login session, if it ends with one.
     pub session: Option<SessionId>,
     /// The subject's shadow.
     pub subject: Option<Tag>,

@@ -49,7 +49,6 @@ impl RedeemCode {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
-        self.ask_identity(facts)?;
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if !client.client().may_use(GrantType::AuthorizationCode) {
             let text = "the client is not registered for the authorization_code grant";
@@ -103,16 +102,6 @@ impl RedeemCode {
         }
         batch = access.into_iter().fold(batch, auth_core::store::BatchBuilder::write);
         Ok(Outcome::commit(batch, Ok(response))?)
-    }
-
-    /// Asks first for what takes a round of its own, so that nothing else is done twice.
-    fn ask_identity(&self, facts: &Facts) -> Result<(), Need> {
-        if let Some(handle) = &self.handle
-            && let Some(code) = facts.read(&AuthorizationCode::at(&handle.digest))?
-        {
-            active_identity(&code.value.sign_in.subject, facts)?;
-        }
-        Ok(())
     }
 
     /// What the redeemer must show first: that it is the client, and where the answer went. A failure

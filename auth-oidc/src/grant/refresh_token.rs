@@ -46,7 +46,6 @@ impl Refresh {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
-        self.ask_identity(facts)?;
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if !client.client().may_use(GrantType::RefreshToken) {
             let text = "the client is not registered for the refresh_token grant";
@@ -107,17 +106,6 @@ impl Refresh {
         let batch = cx.batch().write(grant.unchanged());
         let batch = writes.into_iter().fold(batch, auth_core::store::BatchBuilder::write);
         Ok(Outcome::commit(batch, Ok(response))?)
-    }
-
-    /// Asks first for what takes a round of its own, so that nothing else is done twice.
-    fn ask_identity(&self, facts: &Facts) -> Result<(), Need> {
-        let id = self.handle.as_ref().and_then(|handle| handle.lineage.grant);
-        if let Some(id) = id
-            && let Some(grant) = facts.read(&Grant::at(&id))?
-        {
-            active_identity(&grant.value.sign_in.subject, facts)?;
-        }
-        Ok(())
     }
 
     /// What is asked for, or all that was granted, as far as the client may still have it

@@ -23,7 +23,7 @@ use auth_core::{KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, T
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
-use tracing::{Instrument, Level, debug, info, info_span, span_enabled};
+use tracing::{Instrument, debug, field, info, info_span};
 
 pub use builder::ProviderBuilder;
 pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
@@ -236,19 +236,20 @@ impl Engine for Provider {
     async fn call(&self, operation: &'static str, mut request: Request) -> Response {
         let ports = self.driver().ports();
         let is_page = endpoint::is_page(operation);
-        let mut id = [0; 16];
+        let span = info_span!(target: "oauth2", "request", id = field::Empty, operation);
         // Who else would read it?
-        if (is_page || span_enabled!(target: "oauth2", Level::INFO))
-            && let Err(cause) = ports.entropy.fill(&mut id)
-        {
-            return auth_core::Denied::Unavailable(cause.into()).response();
-        }
-        let id = RequestId::from_bytes(id);
-        if is_page && let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            request.headers_mut().insert(HeaderName::from_static(endpoint::REQUEST_ID), value);
+        if is_page || !span.is_disabled() {
+            let mut id = [0; 16];
+            if let Err(cause) = ports.entropy.fill(&mut id) {
+                return auth_core::Denied::Unavailable(cause.into()).response();
+            }
+            let id = RequestId::from_bytes(id).to_string();
+            span.record("id", &id);
+            if is_page && let Ok(value) = HeaderValue::from_str(&id) {
+                request.headers_mut().insert(HeaderName::from_static(endpoint::REQUEST_ID), value);
+            }
         }
         let started = ports.clock.now();
-        let span = info_span!(target: "oauth2", "request", %id, operation);
         async {
             let response = endpoint::answer(self, operation, request).await;
             let millis = ports.clock.now().since(started).as_millis();

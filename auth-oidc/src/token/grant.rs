@@ -74,7 +74,8 @@ impl Grant {
         self.scope.contains("offline_access")
     }
 
-    /// The session that its tokens end with: whoever uses one of the others has no need to read it.
+    /// The session whose end ends its tokens; `None` with `offline_access`, so that nobody reads a session that
+    /// does not matter.
     pub(crate) fn session(&self) -> Option<SessionId> {
         (!self.is_offline()).then_some(self.sign_in.sid)
     }

@@ -2,7 +2,7 @@
 
 use auth_core::store::{Batch, Key, NewRecord, TenantId, Timestamp, When, Write};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, NoTls, Statement as Prepared};
+use tokio_postgres::{Client, Config, NoTls, Statement as Prepared};
 
 use crate::cpu::MANY;
 use crate::floor_sqlite::renew;
@@ -41,7 +41,12 @@ impl PostgresFloor {
 impl Connection {
     async fn open(spec: &str) -> Result<Self, Failure> {
         let (url, schema) = spec.split_once("?schema=").ok_or("a URL without a schema")?;
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        let mut config: Config = url.parse()?;
+        // As the store has it.
+        config.options(
+            "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
+        );
+        let (client, connection) = config.connect(NoTls).await?;
         // Its end is told by the next statement.
         tokio::spawn(async move { drop(connection.await) });
         let get = client

@@ -73,7 +73,7 @@ async fn engine(
         }
         issued += chunk;
         let mut records = archived(&*memory).await?;
-        // What one commit wrote lies together, as in a database that has grown by commits.
+        // What one commit wrote lies together, as where it was committed; the commits are in no order.
         records.sort_by_key(|archived| archived.record.version);
         for class in [Class::Main, Class::Side] {
             let range = KeyRange::class(class);

@@ -323,9 +323,15 @@ blackbox! {
 
         assert!(is_active(&world, &offline.access).await);
         let offline = assert_alive(&world, WEB, &offline.refresh).await;
-        // Which end by an explicit revocation.
-        post_as(&world, "/oauth2/revoke", WEB, &[("token", &offline.refresh)]).await;
-        assert_family_dead(&world, WEB, &[&offline.refresh], &[&offline.access]).await;
+        // Nor are they bound by asking for less.
+        let reply = refresh_with_scope(&world, &offline.refresh, "openid").await;
+        let narrowed = Tokens::of(&reply);
+        assert_eq!(narrowed.answer["scope"], "openid");
+        assert!(is_active(&world, &narrowed.access).await);
+        // They end by an explicit revocation.
+        post_as(&world, "/oauth2/revoke", WEB, &[("token", &narrowed.refresh)]).await;
+        let issued = [&*offline.access, &narrowed.access];
+        assert_family_dead(&world, WEB, &[&narrowed.refresh], &issued).await;
     }
 
     async fn a_074_bound_tokens_end_when_the_session_expires(setup: Setup) {
