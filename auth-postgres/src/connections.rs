@@ -14,8 +14,8 @@ use crate::error::{Failure, NoConnection};
 
 /// Connections for one purpose, made when they are needed.
 ///
-/// Up to `depth` statements are under way on one connection: they travel together, which costs both sides less
-/// than a connection for each, and the server answers one after the other. Whoever finds no room waits here.
+/// A few statements are under way on one connection: they travel together, which costs both sides less than a
+/// connection for each, and the server answers one after the other. Whoever finds no room waits here.
 pub(crate) struct Connections {
     connector: Connector,
     /// As many as statements may be under way on all connections.
@@ -23,9 +23,18 @@ pub(crate) struct Connections {
     slots: Arc<Slots>,
 }
 
+/// How calls share connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sharing {
+    /// How many brief statements are under way on one connection before the next is used.
+    pub(crate) first: usize,
+    /// How many there are at most.
+    pub(crate) most: usize,
+}
+
 /// The places of connections.
 struct Slots {
-    depth: usize,
+    sharing: Sharing,
     /// How much is under way on each.
     loads: Mutex<Vec<usize>>,
     slots: Box<[Slot]>,
@@ -40,12 +49,12 @@ struct Slot {
 }
 
 impl Connections {
-    /// At most `most` connections with `depth` statements each; at least one of both.
-    pub(crate) fn new(connector: Connector, most: usize, depth: usize) -> Self {
-        let (most, depth) = (most.max(1), depth.max(1));
-        let slots = (0..most).map(|_| Slot::default()).collect();
-        let slots = Slots { depth, loads: Mutex::new(vec![0; most]), slots };
-        let room = Arc::new(Semaphore::new(most.saturating_mul(depth)));
+    /// At most `count` connections, and at least one.
+    pub(crate) fn new(connector: Connector, count: usize, sharing: Sharing) -> Self {
+        let count = count.max(1);
+        let slots = (0..count).map(|_| Slot::default()).collect();
+        let slots = Slots { sharing, loads: Mutex::new(vec![0; count]), slots };
+        let room = Arc::new(Semaphore::new(count.saturating_mul(sharing.most)));
         Self { connector, room, slots: Arc::new(slots) }
     }
 
@@ -125,8 +134,10 @@ impl Connections {
             .map_err(|error| Failure::NotSent(error.into()))?;
         turn.under_way = Some(connection.clone());
         let work = pin!(work(&connection));
-        // The server gives up first, so that its answer is known.
-        let answer = within(statement + statement / 4, work).await;
+        // The server gives up first, on this statement and on those before it, so that its answer is known.
+        let before = u32::try_from(self.slots.sharing.most).unwrap_or(u32::MAX);
+        let limit = statement.saturating_mul(before).saturating_add(statement / 4);
+        let answer = within(limit, work).await;
         turn.under_way = None;
         let answer = answer.unwrap_or_else(|elapsed| Err(Failure::Lost(elapsed.into())));
         if let Err(Failure::Lost(_) | Failure::Cut(_)) = answer {
@@ -140,7 +151,7 @@ impl Slots {
     /// The first connection with room, or else the one with the least to do: its number.
     fn choose(&self, weight: usize) -> usize {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = |load: &usize| *load == 0 || load + weight <= self.depth;
+        let has_room = |load: &usize| *load == 0 || load + weight <= self.sharing.first;
         let chosen = loads.iter().position(has_room).unwrap_or_else(|| {
             let least = loads.iter().enumerate().min_by_key(|(_, load)| **load);
             least.map_or(0, |(number, _)| number)
@@ -196,7 +207,7 @@ struct Turn {
 impl Turn {
     fn new(slots: &Arc<Slots>, brief: bool, room: OwnedSemaphorePermit) -> Self {
         // What takes long has a connection to itself, if there is one.
-        let weight = if brief { 1 } else { slots.depth };
+        let weight = if brief { 1 } else { slots.sharing.most };
         let number = slots.choose(weight);
         Self { slots: slots.clone(), number, weight, under_way: None, room: Some(room) }
     }
@@ -229,14 +240,14 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
-    fn slots(count: usize, depth: usize) -> Slots {
+    fn slots(count: usize, sharing: Sharing) -> Slots {
         let slots = (0..count).map(|_| Slot::default()).collect();
-        Slots { depth, loads: Mutex::new(vec![0; count]), slots }
+        Slots { sharing, loads: Mutex::new(vec![0; count]), slots }
     }
 
     #[test]
     fn brief_statements_share_a_connection_and_long_ones_have_their_own() {
-        let slots = slots(3, 2);
+        let slots = slots(3, Sharing { first: 2, most: 2 });
         let chosen: Vec<usize> = [1, 1, 2, 1].map(|weight| slots.choose(weight)).into();
         assert_eq!(chosen, [0, 0, 1, 2]);
         assert_eq!(slots.choose(2), 2, "none is idle: the one with the least to do");
@@ -247,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn where_the_depth_is_one_nobody_waits_behind_another() {
-        let slots = slots(3, 1);
-        let chosen: Vec<usize> = (0..3).map(|_| slots.choose(1)).collect();
-        assert_eq!(chosen, [0, 1, 2]);
+    fn nobody_waits_behind_another_while_a_connection_is_idle() {
+        let slots = slots(3, Sharing { first: 1, most: 2 });
+        let chosen: Vec<usize> = (0..6).map(|_| slots.choose(1)).collect();
+        assert_eq!(chosen, [0, 1, 2, 0, 1, 2]);
     }
 }

@@ -63,8 +63,8 @@ impl PostgresOptions {
     }
 
     /// How many connections there are at most: for commits, and for reads, which so never wait behind a
-    /// commit. 8 and 8 unless told otherwise; at least 1 each. A connection serves one commit at a time, and
-    /// up to four reads.
+    /// commit. 8 and 8 unless told otherwise; at least 1 each. On one connection two commits or four
+    /// reads are under way at most; what is beyond that waits in the process.
     #[must_use]
     pub fn connections(mut self, commits: usize, reads: usize) -> Self {
         (self.commits, self.reads) = (commits.max(1), reads.max(1));
@@ -79,8 +79,9 @@ impl PostgresOptions {
         self
     }
 
-    /// How long a call may take, waiting for locks included: 5 s unless told otherwise. The server is
-    /// told to give up then, and the connection is closed.
+    /// How long a statement may take, waiting for locks included: 5 s unless told otherwise. The server is
+    /// told to give up then. If it does not, the call is given up later, by as much as the statements
+    /// before it on the same connection may take, and the connection serves no further ones.
     #[must_use]
     pub fn statement_timeout(mut self, limit: Duration) -> Self {
         self.statement_timeout = limit;

@@ -12,7 +12,7 @@ use auth_store::{
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::connection::{Connector, Statement, Timeouts};
-use crate::connections::Connections;
+use crate::connections::{Connections, Sharing};
 use crate::error::{NoConnection, OpenError, Peer};
 use crate::options::PostgresOptions;
 use crate::row::{self, COLUMNS, WIDTH};
@@ -32,8 +32,11 @@ pub struct PostgresStore {
     pub(crate) statements: Statements,
 }
 
-/// How many reads of keys wait for each other on one connection before the next is used.
-const READS_AT_ONCE: usize = 4;
+/// One commit waits behind another if all connections commit: it would have to wait for one of them anyway.
+const COMMITS: Sharing = Sharing { first: 1, most: 2 };
+
+/// A few reads of keys travel together even if other connections are idle.
+const READS: Sharing = Sharing { first: 4, most: 4 };
 
 /// The most records that one call of [`Store::sweep`] removes: each takes a lock of the server's table.
 const MOST_SWEPT: u32 = 256;
@@ -130,8 +133,8 @@ impl PostgresStore {
         let config = options.dsn.config(encrypted);
         let connector = Connector::new(config, tls, timeouts, options.statement_cache);
         let store = Self {
-            commits: Connections::new(connector.clone(), options.commits, 1),
-            reads: Connections::new(connector.clone(), options.reads, READS_AT_ONCE),
+            commits: Connections::new(connector.clone(), options.commits, COMMITS),
+            reads: Connections::new(connector.clone(), options.reads, READS),
             peer: options.dsn.peer(),
             statements: Statements::new(&options.schema),
         };
