@@ -59,9 +59,6 @@ fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> 
         return Err(OpenError::NoLog { path });
     }
     writer.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    // 16 MiB of log before it is moved into the file: pages that are written again and again are moved once, and
-    // the log's index is still one table to look into.
-    writer.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(failed)?;
     // Where `fsync` alone leaves data in the disk's cache (macOS), ask for more.
     writer.pragma_update(None, "fullfsync", true).map_err(failed)?;
     if schema::identify(&writer).map_err(failed)? != Identity::Ours(VERSION) {
