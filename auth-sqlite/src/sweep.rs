@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use crate::{apply, row};
 
 /// The most records that one call removes, so that a sweep does not hold up the commits behind it.
-const MOST: u32 = 1000;
+const MOST: u32 = 200;
 
 /// Removes up to `limit` records inside the writer's transaction.
 pub(crate) fn sweep(connection: &Connection, what: &Sweep, limit: u32) -> rusqlite::Result<Swept> {
