@@ -133,7 +133,7 @@ const PROOFS: &[Proof] = &[
         title: "Many live grants, and a large backlog",
         package: "auth-testkit",
         example: "prove_scale",
-        short: &["--rounds", "30000"],
+        short: &["--rounds", "20000"],
         full: &["--rounds", "1000000"],
         backends: &[backend::SQLITE, backend::POSTGRES],
         needs: &[],
