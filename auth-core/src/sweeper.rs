@@ -19,8 +19,10 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// How many records a call removes at most. A store with one writer serves nobody else meanwhile.
-    const ROUND: u32 = 100;
+    /// How long one call should take: a store with one writer serves nobody else meanwhile.
+    const ROUND: Duration = Duration::from_millis(3);
+    /// How many records the first call removes.
+    const FIRST: u32 = 50;
 
     /// A sweeper of `store`.
     #[must_use]
@@ -34,17 +36,26 @@ impl Sweeper {
     /// [`Unavailable`] if the store is away; what is left is removed the next time.
     pub async fn run_once(&self) -> Result<u64, Unavailable> {
         let now = self.clock.now();
-        let mut removed = 0;
+        let (mut removed, mut limit) = (0, Self::FIRST);
         loop {
             let begun = Instant::now();
-            let swept = self.store.sweep(Sweep::Expired { now }, Self::ROUND).await?;
+            let swept = self.store.sweep(Sweep::Expired { now }, limit).await?;
+            let took = begun.elapsed();
             removed += u64::from(swept.removed);
             if !swept.more {
                 return Ok(removed);
             }
+            limit = Self::next_limit(limit, took);
             // Half of the time belongs to those who wait for an answer.
-            futures_timer::Delay::new(begun.elapsed()).await;
+            futures_timer::Delay::new(took).await;
         }
+    }
+
+    /// How many records the next call removes, after one with `limit` took so long.
+    fn next_limit(limit: u32, took: Duration) -> u32 {
+        let wanted = f64::from(limit) * Self::ROUND.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        // One call that waited for others says little: no more than a halving or a doubling at once.
+        (wanted as u32).clamp(limit / 2, limit.saturating_mul(2)).clamp(10, 1000)
     }
 
     /// Sweeps for ever, every `interval`; spawn it on your runtime.
@@ -65,5 +76,22 @@ impl Sweeper {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_removes_what_it_has_time_for() {
+        let next = |limit, micros| Sweeper::next_limit(limit, Duration::from_micros(micros));
+        assert_eq!(next(100, 3_000), 100, "as planned");
+        assert_eq!(next(100, 2_000), 150, "there was time for more");
+        assert_eq!(next(100, 4_000), 75, "it took too long");
+        assert_eq!(next(100, 60_000), 50, "one that waited halves it at most");
+        assert_eq!(next(100, 0), 200, "a quick one doubles it at most");
+        assert_eq!(next(10, 60_000), 10, "a slow store is swept, too");
+        assert_eq!(next(1000, 0), 1000);
     }
 }
