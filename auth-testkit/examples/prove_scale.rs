@@ -24,7 +24,7 @@ use auth_core::{Clock, SystemClock};
 use auth_postgres::PostgresOptions;
 use testbed::{Backend, Database, Postgres};
 
-use scale::Still;
+use scale::Slow;
 use scale::latency::Latencies;
 use scale::throughput::{Operation, Served};
 use scene::arguments::Arguments;
@@ -51,7 +51,7 @@ async fn prove() -> Result<(), Failure> {
     let backend = arguments.backend.unwrap_or(Backend::Sqlite);
     let many = arguments.rounds;
     let turn = if many > 100_000 { Duration::from_secs(2) } else { Duration::from_millis(300) };
-    let clock = Still(SystemClock::default().now());
+    let clock = Slow::at(SystemClock::default().now());
 
     println!("On {}.\n", backend.name());
     let place = Place::of(backend)?;
@@ -121,7 +121,7 @@ impl Place {
 }
 
 /// A provider with so many grants.
-async fn serve(store: Arc<dyn Archive>, clock: Still, grants: u64) -> Result<Served, Failure> {
+async fn serve(store: Arc<dyn Archive>, clock: Slow, grants: u64) -> Result<Served, Failure> {
     let scene = Scene::open(store.clone(), clock).await?;
     let fresh = Fresh::of(&*store).await?;
     let tokens = fresh.issue(&*store, clock, grants, grants.min(SAMPLE)).await?;
@@ -150,14 +150,9 @@ fn median(mut of: Vec<f64>) -> f64 {
 
 /// Sweeps so many expired grants, while requests come at a steady rate; says whether that kept nobody
 /// waiting.
-async fn sweep(
-    served: &Served,
-    clock: Still,
-    grants: u64,
-    turn: Duration,
-) -> Result<bool, Failure> {
+async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Result<bool, Failure> {
     let (scene, archive) = (&served.scene, &*served.archive);
-    let long_ago = Still(clock.now().saturating_sub(Duration::from_secs(400 * 86_400)));
+    let long_ago = clock.earlier(Duration::from_secs(400 * 86_400));
     let then = Arc::new(MemoryStore::new());
     Scene::open(then.clone(), long_ago).await?;
     // Only what it issued is added: keys and clients are there already, and stay as they are.

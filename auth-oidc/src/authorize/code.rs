@@ -26,7 +26,7 @@ pub(crate) struct CodeRequest<'a> {
 impl CodeRequest<'_> {
     /// The answer to the client, and the code's record, which must be committed first.
     pub(crate) fn issue(self, cx: &mut Cx<'_>) -> (AuthorizationResponse, Write) {
-        let grant = GrantId::random(&mut cx.rng);
+        let grant = GrantId::new(cx.now, &mut cx.rng);
         let sign_in = self.sign_in;
         let granted = Some((grant, Some(sign_in.sid), &sign_in.subject));
         let lineage: Lineage = lineage(cx, &self.request.client_id, granted);

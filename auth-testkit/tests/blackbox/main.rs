@@ -10,6 +10,7 @@ mod world;
 mod flow;
 
 mod authz;
+mod authz_session;
 mod bombs;
 mod budgets;
 mod build;
