@@ -157,21 +157,24 @@ impl Connection {
         let Some(known) = &self.prepared else {
             let typed: Vec<_> =
                 parameters.iter().copied().zip(statement.types.iter().cloned()).collect();
-            return Ok(self.client.query_typed(&statement.text, &typed).await?);
+            return Ok(Box::pin(self.client.query_typed(&statement.text, &typed)).await?);
         };
         let prepared = match known.get(statement) {
             Some(prepared) => prepared,
-            None => {
-                let prepared = self.client.prepare_typed(&statement.text, statement.types).await;
-                // Nothing is applied by preparing it.
-                let prepared = prepared.map_err(|error| match Failure::from(error) {
-                    Failure::Lost(cause) => Failure::Cut(cause),
-                    refused => Failure::NotSent(refused.into()),
-                })?;
-                known.insert(statement, prepared.clone());
-                prepared
-            }
+            // In a box: it is done once.
+            None => Box::pin(self.prepare(statement, known)).await?,
         };
         Ok(self.client.query(&prepared, parameters).await?)
+    }
+
+    async fn prepare(&self, statement: &Statement, known: &Known) -> Result<Prepared, Failure> {
+        let prepared = self.client.prepare_typed(&statement.text, statement.types).await;
+        // Nothing is applied by preparing it.
+        let prepared = prepared.map_err(|error| match Failure::from(error) {
+            Failure::Lost(cause) => Failure::Cut(cause),
+            refused => Failure::NotSent(refused.into()),
+        })?;
+        known.insert(statement, prepared.clone());
+        Ok(prepared)
     }
 }

@@ -175,7 +175,8 @@ impl Slot {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
-        let connection = Arc::new(connector.connect().await?);
+        // In a box: every call's future would be as large as that.
+        let connection = Arc::new(Box::pin(connector.connect()).await?);
         *self.current() = Some(connection.clone());
         Ok(connection)
     }

@@ -22,6 +22,8 @@
 //!
 //! - **Commits** of many callers share one transaction and one `fsync` (`synchronous=FULL`); each has a
 //!   savepoint of its own, and none is answered before the transaction is on disk.
+//! - **The log** is moved into the file by a thread of its own, while commits append to it: what a commit waits
+//!   for is its own `fsync`, and now and then the last few pages of the log.
 //! - **Reads** run where they are called: a lookup takes a few microseconds, less than handing it to
 //!   another thread. No read transaction stays open between two calls, so the log never grows for the
 //!   sake of a forgotten reader.
@@ -38,6 +40,7 @@ mod apply;
 mod archive;
 mod busy;
 mod error;
+mod log;
 mod open;
 mod options;
 mod read;

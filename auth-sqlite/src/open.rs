@@ -19,6 +19,8 @@ use crate::schema::{self, Identity, VERSION};
 pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) writer: Arc<Mutex<Connection>>,
+    /// For moving the log, which a database in memory does not have.
+    pub(crate) mover: Option<Connection>,
     pub(crate) readers: Readers,
 }
 
@@ -38,7 +40,7 @@ fn open_memory(options: &SqliteOptions) -> Result<Opened, OpenError> {
     bound_size(&writer, options).map_err(failed)?;
     let writer = Arc::new(Mutex::new(writer));
     // A database in memory belongs to one connection, which readers and the writer take in turn.
-    Ok(Opened { path, readers: Readers::new(vec![writer.clone()]), writer })
+    Ok(Opened { path, readers: Readers::new(vec![writer.clone()]), writer, mover: None })
 }
 
 fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
@@ -58,9 +60,7 @@ fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> 
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(OpenError::NoLog { path });
     }
-    writer.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    // Where `fsync` alone leaves data in the disk's cache (macOS), ask for more.
-    writer.pragma_update(None, "fullfsync", true).map_err(failed)?;
+    be_durable(&writer).map_err(failed)?;
     if schema::identify(&writer).map_err(failed)? != Identity::Ours(VERSION) {
         accept(&path, schema::migrate(&mut writer).map_err(failed)?)?;
     }
@@ -76,12 +76,14 @@ fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> 
     bound_size(&writer, options).map_err(failed)?;
     // From now on the writer thread waits in its own way.
     writer.busy_timeout(Duration::ZERO).map_err(failed)?;
+    let mover = connect(&path, flags, options).map_err(failed)?;
+    be_durable(&mover).map_err(failed)?;
 
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = |_| Ok(Arc::new(Mutex::new(connect(&path, flags, options)?)));
     let readers: rusqlite::Result<Vec<_>> = (0..options.readers).map(reader).collect();
     let readers = Readers::new(readers.map_err(failed)?);
-    Ok(Opened { writer: Arc::new(Mutex::new(writer)), readers, path })
+    Ok(Opened { writer: Arc::new(Mutex::new(writer)), mover: Some(mover), readers, path })
 }
 
 /// Creates the file if need be, for its owner only, and gives its full path. SQLite gives the files
@@ -140,6 +142,12 @@ fn connect(path: &Path, flags: OpenFlags, options: &SqliteOptions) -> rusqlite::
     connection.pragma_update_and_check(None, "mmap_size", mapped, |_| Ok(()))?;
     harden(&connection)?;
     Ok(connection)
+}
+
+fn be_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Where `fsync` alone leaves data in the disk's cache (macOS), ask for more.
+    connection.pragma_update(None, "fullfsync", true)
 }
 
 /// Takes from a manipulated file the means to run something.

@@ -12,6 +12,7 @@ use auth_store::{
 };
 
 use crate::error::OpenError;
+use crate::log::LogMover;
 use crate::open::{self, Opened};
 use crate::options::SqliteOptions;
 use crate::read;
@@ -52,8 +53,10 @@ impl SqliteStore {
     }
 
     pub(crate) fn open_with(options: &SqliteOptions) -> Result<Self, OpenError> {
-        let Opened { path, writer, readers } = open::open(options)?;
-        let writer = Writer::start(writer, options.busy_timeout).map_err(OpenError::Thread)?;
+        let Opened { path, writer, mover, readers } = open::open(options)?;
+        let mover = mover.map(LogMover::start).transpose().map_err(OpenError::Thread)?;
+        let writer =
+            Writer::start(writer, mover, options.busy_timeout).map_err(OpenError::Thread)?;
         Ok(Self { path, readers, writer })
     }
 

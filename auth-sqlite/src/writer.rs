@@ -13,6 +13,7 @@ use rusqlite::{Connection, Error, ErrorCode};
 
 use crate::busy::patiently;
 use crate::error::WriterGone;
+use crate::log::LogMover;
 use crate::{apply, archive, sweep};
 
 /// How many changes wait before their callers have to.
@@ -38,12 +39,13 @@ impl Writer {
     /// Starts the thread; `patience` is how long a group waits for another process.
     pub(crate) fn start(
         connection: Arc<Mutex<Connection>>,
+        mover: Option<LogMover>,
         patience: Duration,
     ) -> io::Result<Self> {
         let (queue, jobs) = async_channel::bounded(QUEUE);
         let thread = thread::Builder::new()
             .name("auth-sqlite-writer".into())
-            .spawn(move || write(&connection, &jobs, patience))?;
+            .spawn(move || write(&connection, mover, &jobs, patience))?;
         Ok(Self { queue, thread: Some(thread) })
     }
 
@@ -94,7 +96,15 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Mutex<Connection>, jobs: &Receiver<Job>, patience: Duration) {
+fn write(
+    connection: &Mutex<Connection>,
+    mut mover: Option<LogMover>,
+    jobs: &Receiver<Job>,
+    patience: Duration,
+) {
+    if mover.is_some() {
+        LogMover::watch(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+    }
     while let Ok(first) = jobs.recv_blocking() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -105,6 +115,9 @@ fn write(connection: &Mutex<Connection>, jobs: &Receiver<Job>, patience: Duratio
         // In memory a reader has the same connection; `attempt` ends what one that panicked has begun.
         let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
         run(&connection, group, patience);
+        if let Some(mover) = &mut mover {
+            mover.after_commit(&connection);
+        }
     }
 }
 

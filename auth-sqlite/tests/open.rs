@@ -380,3 +380,30 @@ fn people_can_read_the_records() {
     let expected = ("main", "/client/my app/\\xFF", "ab".repeat(16), "2023-11-14T22:13:20.000Z");
     assert_eq!((&*row.0, &*row.1, row.2, &*row.3), expected);
 }
+
+#[test]
+fn the_log_begins_anew_while_commits_go_on() {
+    let scratch = Scratch::new();
+    let path = scratch.file();
+    let store = Arc::new(SqliteStore::open(&path).unwrap());
+    let callers: Vec<_> = (0..4_u64)
+        .map(|caller| {
+            let store = store.clone();
+            thread::spawn(move || {
+                for n in 0..1_000 {
+                    commit(&store, &[caller * 1_000_000 + n], 3_000).unwrap();
+                }
+            })
+        })
+        .collect();
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    let log = path.with_extension("db-wal");
+    let length = |path: &Path| fs::metadata(path).unwrap().len();
+    assert!(length(&path) > 8_000_000, "the records came to their places");
+    // Without a new beginning it would hold all of them, and more than one page for each.
+    assert!(length(&log) < 12_000_000, "{}", length(&log));
+    drop(store);
+    assert!(!log.exists(), "the writer's connection was the last");
+    let store = SqliteStore::open(&path).unwrap();
+    assert!((0..4).all(|caller| has(&store, caller * 1_000_000 + 999)));
+}

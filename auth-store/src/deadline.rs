@@ -1,14 +1,15 @@
 //! [`within`]: nobody waits for ever.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
+use pin_project_lite::pin_project;
 
 /// Gives `work` up after `limit`, or up to a quarter of a second later. What it was doing then may still
 /// take effect, as a commit of unknown outcome may.
@@ -17,17 +18,35 @@ use futures_util::future::Shared;
 ///
 /// # Errors
 /// [`Elapsed`].
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let mut work = pin!(work);
-    let mut timer: Option<Shared<Delay>> = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+pub fn within<W: Future>(limit: Duration, work: W) -> Within<W> {
+    Within { limit, timer: None, work }
+}
+
+pin_project! {
+    /// Work with a limit, made by [`within`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are polled"]
+    pub struct Within<W> {
+        limit: Duration,
+        timer: Option<Shared<Delay>>,
+        // Where it is, and never moved: an `async fn` would hold what it is given twice.
+        #[pin]
+        work: W,
+    }
+}
+
+impl<W: Future> Future for Within<W> {
+    type Output = Result<W::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(done) = this.work.poll(cx) {
             return Poll::Ready(Ok(done));
         }
-        let timer = timer.get_or_insert_with(|| shared(limit));
+        let limit = *this.limit;
+        let timer = this.timer.get_or_insert_with(|| shared(limit));
         Pin::new(timer).poll(cx).map(|()| Err(Elapsed { limit }))
-    })
-    .await
+    }
 }
 
 /// Something took longer than it was given. It may still take effect.
@@ -67,6 +86,8 @@ fn shared(limit: Duration) -> Shared<Delay> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures_util::future;
 
     use super::*;

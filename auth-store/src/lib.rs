@@ -63,7 +63,7 @@ mod timestamp;
 pub use archive::{Archive, Archived, Place, Restored};
 pub use batch::{Batch, BatchBuilder, InvalidBatch, NewRecord, When, Write};
 pub use class::{Class, ClassMarker, Main, Side};
-pub use deadline::{Elapsed, within};
+pub use deadline::{Elapsed, Within, within};
 pub use error::{CommitError, Source, StoreError};
 pub use key::{InvalidKey, Key, KeyBuilder, KeyRange, KeyTooLong};
 pub use memory::MemoryStore;

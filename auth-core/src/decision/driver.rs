@@ -251,7 +251,7 @@ impl Driver {
         let (store, entropy) = (&*self.ports.store, &*self.ports.entropy);
         let applied = commit(store, entropy, tenant.id, batch).await?;
         if applied == Applied::Yes {
-            batch.writes().iter().for_each(|write| self.cache.forget(tenant.id, write.key()));
+            batch.writes().iter().for_each(|write| self.cache.forget(tenant.id, write));
         }
         Ok(applied)
     }

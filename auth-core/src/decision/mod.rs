@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_store::{Batch, BatchBuilder, ClassMarker, InvalidBatch, Main, Side, TenantId, Timestamp};
+use futures_util::TryFutureExt;
 
 pub use deferred::DeferredSignature;
 pub use driver::Driver;
@@ -141,8 +142,11 @@ impl<A, R> Outcome<A, R> {
 ///
 /// # Errors
 /// [`Unavailable::Timeout`].
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Unavailable> {
-    Ok(auth_store::within(limit, work).await?)
+pub fn within<W: Future>(
+    limit: Duration,
+    work: W,
+) -> impl Future<Output = Result<W::Output, Unavailable>> {
+    auth_store::within(limit, work).err_into()
 }
 
 /// A component did not do its part; the request itself may be good. Detail is for logs only.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use auth_store::{Key, Record, TenantId, Timestamp};
+use auth_store::{Key, Record, TenantId, Timestamp, When, Write};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -104,13 +104,17 @@ impl RecordCache {
         }
     }
 
-    /// Forgets a record, after this process changed it.
-    pub fn forget(&self, tenant: TenantId, key: &Key) {
+    /// Forgets the record that this process changed by a write.
+    pub(crate) fn forget(&self, tenant: TenantId, write: &Write) {
+        let key = write.key();
         if key.kind() == Tombstone::NAME {
             self.alive.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         }
         let name = (tenant, key.clone());
-        self.parsed.remove(&name);
+        // Of what stood nowhere no state is known that could come back.
+        if !matches!(write, Write::Put { when: When::Absent, .. }) {
+            self.parsed.remove(&name);
+        }
         // Most records are never cached, and reading does not keep others from reading.
         if self.records.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name) {
             self.records.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
@@ -164,7 +168,8 @@ mod tests {
 
         let key = late.key;
         assert!(cache.known(TenantId::new("a").unwrap(), &key, None).record.is_none());
-        cache.forget(TenantId::new("a").unwrap(), &key);
+        let delete = Write::Delete { key: key.clone(), when: When::Any, old_index: Vec::new() };
+        cache.forget(TenantId::new("a").unwrap(), &delete);
         assert!(cache.parsed.get(&(TenantId::new("a").unwrap(), key.clone())).is_none());
         assert!(cache.parsed.get(&(TenantId::new("b").unwrap(), key)).is_some());
     }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::decision::within;
@@ -45,8 +46,8 @@ impl BodyLimit {
     ///
     /// # Errors
     /// The answer: 408 (RFC 9110 §15.5.9).
-    pub async fn receive<T>(self, body: impl Future<Output = T>) -> Result<T, Response> {
-        within(self.time, body).await.map_err(|_| {
+    pub fn receive<B: Future>(self, body: B) -> impl Future<Output = Result<B::Output, Response>> {
+        within(self.time, body).map_err(|_| {
             last(text(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive\n"))
         })
     }

@@ -321,6 +321,19 @@ impl KeySource for LocalKeys {
         {
             return Ok(known.published.clone());
         }
+        // In a box: it is seldom needed, and large.
+        Box::pin(self.read_again(tenant, now, known)).await
+    }
+}
+
+impl LocalKeys {
+    /// Reads the keys. What is `known` is good for as long as they cannot be read.
+    async fn read_again(
+        &self,
+        tenant: &Tenant,
+        now: Timestamp,
+        known: Option<Loaded>,
+    ) -> Result<Arc<PublishedKeys>, Unavailable> {
         let Some(known) = known else {
             return match self.reload(tenant, now, &Wish::Nothing).await {
                 Ok(loaded) => Ok(loaded.published),

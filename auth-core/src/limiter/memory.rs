@@ -49,8 +49,11 @@ impl Default for MemoryRateLimiter {
 #[async_trait]
 impl RateLimiter for MemoryRateLimiter {
     async fn admit(&self, attempt: &Attempt<'_>) -> Result<(), Limited> {
-        let name = attempt.name();
         let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
+        if blocked.is_empty() {
+            return Ok(());
+        }
+        let name = attempt.name();
         let until = blocked.get(&name).map(|until| until.saturating_duration_since(Instant::now()));
         match until {
             Some(wait) if !wait.is_zero() => Err(TooManyAttempts::new(wait).into()),

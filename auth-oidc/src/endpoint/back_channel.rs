@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 /// What every such endpoint begins with, and how its decision ends.
 pub(super) struct BackChannel<'a> {
     provider: &'a Provider,
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     source: String,
 }
 
@@ -26,18 +26,18 @@ impl<'a> BackChannel<'a> {
         request: &Request,
         malformed: fn(Refusal) -> Refusal,
     ) -> Result<Self, Response> {
-        let form = Arc::new(body(request)?);
+        let form = body(request)?;
         let presented = Presented::read(request.headers(), &form)
             .map_err(|error| refusal(&malformed(error)))?;
         let source = provider.source(request);
         provider.admit(&presented, &source).await?;
         let policy = provider.policy().await.map_err(|cause| unavailable(&cause))?;
-        let request = ClientRequest { policy, presented, form };
+        let request = Arc::new(ClientRequest { policy, presented, form });
         Ok(Self { provider, request, source })
     }
 
     /// The request, for a decision to be made of it.
-    pub(super) fn request(&self) -> ClientRequest {
+    pub(super) fn request(&self) -> Arc<ClientRequest> {
         self.request.clone()
     }
 

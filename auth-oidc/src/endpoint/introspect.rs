@@ -1,5 +1,7 @@
 //! Introspection (RFC 7662).
 
+use std::sync::Arc;
+
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{Request, Response, json};
 use auth_core::seal::Handle;
@@ -38,13 +40,13 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
 /// Says what a token is good for, in one round trip.
 #[derive(Debug)]
 struct Introspect {
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     token: Option<PresentedToken>,
     asks: Asks,
 }
 
 impl Introspect {
-    fn new(tenant: &Tenant, request: ClientRequest) -> Self {
+    fn new(tenant: &Tenant, request: Arc<ClientRequest>) -> Self {
         let text = request.form.get("token").unwrap_or_default();
         let token = PresentedToken::parse(text, &request.policy.keys, tenant);
         let asks = authenticate::asks(&request.presented);

@@ -2,6 +2,8 @@
 
 use std::convert::identity;
 
+use std::sync::Arc;
+
 use auth_core::Tenant;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{Request, Response, empty};
@@ -35,13 +37,13 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
 /// that is unknown, or another client's, is left as it is and answered alike (§2.2).
 #[derive(Debug)]
 struct Revoke {
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     token: Option<PresentedToken>,
     asks: Asks,
 }
 
 impl Revoke {
-    fn new(tenant: &Tenant, request: ClientRequest) -> Self {
+    fn new(tenant: &Tenant, request: Arc<ClientRequest>) -> Self {
         let text = request.form.get("token").unwrap_or_default();
         let token = PresentedToken::parse(text, &request.policy.keys, tenant);
         let asks = authenticate::asks(&request.presented);

@@ -1,5 +1,7 @@
 //! The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §2.1.1).
 
+use std::sync::Arc;
+
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::outbox::Event;
 use auth_core::record::{Found, Unknown};
@@ -26,13 +28,13 @@ use crate::token::refresh::RefreshFamily;
 /// Redeems an authorization code, once.
 #[derive(Debug)]
 pub(crate) struct RedeemCode {
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     handle: Option<Handle>,
     asks: Asks,
 }
 
 impl RedeemCode {
-    pub(crate) fn new(tenant: &Tenant, request: ClientRequest) -> Self {
+    pub(crate) fn new(tenant: &Tenant, request: Arc<ClientRequest>) -> Self {
         let code = request.form.get("code").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::AuthorizationCode, tenant.id, code);
         let mut asks = authenticate::asks(&request.presented);

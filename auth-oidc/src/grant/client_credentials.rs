@@ -1,5 +1,7 @@
 //! The client credentials grant (RFC 6749 §4.4).
 
+use std::sync::Arc;
+
 use auth_core::Scopes;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 
@@ -15,12 +17,12 @@ use crate::token::grant::Generations;
 /// Gives a client a token of its own.
 #[derive(Debug)]
 pub(crate) struct ClientCredentials {
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     asks: Asks,
 }
 
 impl ClientCredentials {
-    pub(crate) fn new(request: ClientRequest) -> Self {
+    pub(crate) fn new(request: Arc<ClientRequest>) -> Self {
         let asks = authenticate::asks(&request.presented);
         Self { request, asks }
     }

@@ -7,7 +7,6 @@ mod issue;
 mod refresh_token;
 
 use std::fmt;
-use std::sync::Arc;
 
 use auth_core::http::Form;
 use serde::Serialize;
@@ -24,11 +23,11 @@ use crate::refusal::{ErrorCode, Refusal};
 use crate::token::OutgoingToken;
 
 /// A request that a client makes itself, with what every decision on one needs.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct ClientRequest {
     pub(crate) policy: Policy,
     pub(crate) presented: Presented,
-    pub(crate) form: Arc<Form>,
+    pub(crate) form: Form,
 }
 
 impl ClientRequest {

@@ -1,5 +1,7 @@
 //! The refresh token grant (RFC 6749 §6, RFC 9700 §4.14).
 
+use std::sync::Arc;
+
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::outbox::Event;
 use auth_core::record::Found;
@@ -22,13 +24,13 @@ use crate::token::refresh::{RefreshFamily, Standing};
 /// Uses a refresh token.
 #[derive(Debug)]
 pub(crate) struct Refresh {
-    request: ClientRequest,
+    request: Arc<ClientRequest>,
     handle: Option<Handle>,
     asks: Asks,
 }
 
 impl Refresh {
-    pub(crate) fn new(tenant: &Tenant, request: ClientRequest) -> Self {
+    pub(crate) fn new(tenant: &Tenant, request: Arc<ClientRequest>) -> Self {
         let token = request.form.get("refresh_token").unwrap_or_default();
         let handle = Handle::parse(&tenant.keys, Artefact::RefreshToken, tenant.id, token);
         let mut asks = authenticate::asks(&request.presented);

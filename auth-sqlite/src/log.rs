@@ -1,0 +1,99 @@
+//! [`LogMover`]: moves the write-ahead log into the database, beside the commits.
+
+use std::cell::Cell;
+use std::ffi::c_int;
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+
+/// After so many pages in the log, 4 MiB, it is moved.
+const MANY: c_int = 1_000;
+/// With so many, 64 MiB, commits wait until it is.
+const TOO_MANY: c_int = 16_000;
+
+thread_local! {
+    /// How many pages are in the log of this thread's writer: its hook is a plain function.
+    static PAGES: Cell<c_int> = const { Cell::new(0) };
+}
+
+/// A thread that copies pages of the log to their places while commits append to it.
+///
+/// Commits never wait for that, but the log begins anew only once all of it was copied and nobody appends
+/// meanwhile. So the writer copies what came since the thread began, which is little, and then goes on at
+/// the log's beginning.
+pub(crate) struct LogMover {
+    begin: Option<SyncSender<()>>,
+    done: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+    under_way: bool,
+}
+
+impl LogMover {
+    /// Starts the thread, with a connection of its own.
+    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
+        let (begin, begun) = sync_channel(1);
+        let (finish, done) = sync_channel(1);
+        let thread = thread::Builder::new().name("auth-sqlite-log".into()).spawn(move || {
+            while let Ok(()) = begun.recv() {
+                move_log(&connection);
+                if finish.send(()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { begin: Some(begin), done, thread: Some(thread), under_way: false })
+    }
+
+    /// Counts the pages of a writer that commits on this thread, which no longer moves its log by itself.
+    pub(crate) fn watch(writer: &Connection) {
+        writer.wal_hook(Some(|_: &Wal, pages| {
+            PAGES.set(pages);
+            Ok(())
+        }));
+    }
+
+    /// Does after a commit of the writer what is to be done.
+    pub(crate) fn after_commit(&mut self, writer: &Connection) {
+        let pages = PAGES.get();
+        if self.under_way {
+            let busy = match pages < TOO_MANY {
+                true => self.done.try_recv() == Err(TryRecvError::Empty),
+                false => {
+                    let _ = self.done.recv();
+                    false
+                }
+            };
+            if !busy {
+                move_log(writer);
+                self.under_way = false;
+            }
+        } else if pages >= MANY {
+            let begun = self.begin.as_ref().map(|begin| begin.try_send(()));
+            self.under_way = matches!(begun, Some(Ok(())));
+            if !self.under_way {
+                // The thread is gone, by a panic.
+                move_log(writer);
+            }
+        }
+    }
+}
+
+impl Drop for LogMover {
+    /// Waits until the thread has closed its connection: the writer's is to be the last.
+    fn drop(&mut self) {
+        self.begin = None;
+        if let Some(thread) = self.thread.take() {
+            // Were it to panic, the log would be moved as the writer's connection closes.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Copies what can be copied without waiting for anybody. What cannot, because it is still read or the disk is
+/// full, stays in the log, where it is as safe, and is tried again.
+fn move_log(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+}
