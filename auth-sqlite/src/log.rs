@@ -59,17 +59,13 @@ impl LogMover {
     pub(crate) fn after_commit(&mut self, writer: &Connection) {
         let pages = PAGES.get();
         if self.under_way {
-            let busy = match pages < TOO_MANY {
-                true => self.done.try_recv() == Err(TryRecvError::Empty),
-                false => {
-                    let _ = self.done.recv();
-                    false
-                }
-            };
-            if !busy {
-                move_log(writer);
-                self.under_way = false;
+            if pages >= TOO_MANY {
+                let _ = self.done.recv();
+            } else if self.done.try_recv() == Err(TryRecvError::Empty) {
+                return;
             }
+            move_log(writer);
+            self.under_way = false;
         } else if pages >= MANY {
             let begun = self.begin.as_ref().map(|begin| begin.try_send(()));
             self.under_way = matches!(begun, Some(Ok(())));
