@@ -9,9 +9,12 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-/// After so many pages in the log, 4 MiB, it is moved.
-const MANY: c_int = 1_000;
-/// With so many, 64 MiB, commits wait until it is.
+/// So many new pages, 400 KiB, are copied at a time: few, so that no commit waits long for a disk that is busy
+/// with them.
+const STEP: c_int = 100;
+/// With so many pages, 16 MiB, the log is to begin anew.
+const RENEW: c_int = 4_000;
+/// With so many, 64 MiB, commits wait until it does.
 const TOO_MANY: c_int = 16_000;
 
 thread_local! {
@@ -28,7 +31,10 @@ pub(crate) struct LogMover {
     begin: Option<SyncSender<()>>,
     done: Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the thread is to say that it is done.
     under_way: bool,
+    /// How many pages there were when it was last begun.
+    seen: c_int,
 }
 
 impl LogMover {
@@ -44,7 +50,7 @@ impl LogMover {
                 }
             }
         })?;
-        Ok(Self { begin: Some(begin), done, thread: Some(thread), under_way: false })
+        Ok(Self { begin: Some(begin), done, thread: Some(thread), under_way: false, seen: 0 })
     }
 
     /// Counts the pages of a writer that commits on this thread, which no longer moves its log by itself.
@@ -64,9 +70,19 @@ impl LogMover {
             } else if self.done.try_recv() == Err(TryRecvError::Empty) {
                 return;
             }
-            move_log(writer);
             self.under_way = false;
-        } else if pages >= MANY {
+            if pages >= RENEW {
+                move_log(writer);
+                self.seen = pages;
+                return;
+            }
+        }
+        if pages < self.seen {
+            // It has begun anew.
+            self.seen = 0;
+        }
+        if pages - self.seen >= STEP {
+            self.seen = pages;
             let begun = self.begin.as_ref().map(|begin| begin.try_send(()));
             self.under_way = matches!(begun, Some(Ok(())));
             if !self.under_way {

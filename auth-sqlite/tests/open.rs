@@ -390,7 +390,7 @@ fn the_log_begins_anew_while_commits_go_on() {
         .map(|caller| {
             let store = store.clone();
             thread::spawn(move || {
-                for n in 0..1_000 {
+                for n in 0..2_000 {
                     commit(&store, &[caller * 1_000_000 + n], 3_000).unwrap();
                 }
             })
@@ -400,10 +400,10 @@ fn the_log_begins_anew_while_commits_go_on() {
     let log = path.with_extension("db-wal");
     let length = |path: &Path| fs::metadata(path).unwrap().len();
     assert!(length(&path) > 8_000_000, "the records came to their places");
-    // Without a new beginning it would hold all of them, and more than one page for each.
-    assert!(length(&log) < 12_000_000, "{}", length(&log));
+    // Without a new beginning it would hold all of them, and several pages for each.
+    assert!(length(&log) < 20_000_000, "{}", length(&log));
     drop(store);
     assert!(!log.exists(), "the writer's connection was the last");
     let store = SqliteStore::open(&path).unwrap();
-    assert!((0..4).all(|caller| has(&store, caller * 1_000_000 + 999)));
+    assert!((0..4).all(|caller| has(&store, caller * 1_000_000 + 1_999)));
 }
