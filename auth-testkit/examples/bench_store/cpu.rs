@@ -14,10 +14,11 @@ use crate::floor::Floor;
 use crate::operation::Operation;
 use crate::scene::{Failure, Scene, Session};
 
-/// Many short batches: one of them is not disturbed by what else the machine does.
-const BATCHES: usize = 40;
+/// Pairs of batches, of ours and of the floor. A machine that is shared is faster now and slower then: only what was
+/// measured one right after the other is compared.
+const PAIRS: usize = 21;
 /// Operations of a batch.
-const CALLS: usize = 64;
+const CALLS: usize = 256;
 /// Callers at once that keep the server busy.
 pub(crate) const MANY: usize = 16;
 
@@ -26,11 +27,31 @@ pub(crate) struct Bench {
     pub(crate) server: Runtime,
 }
 
-/// Microseconds of one operation.
+/// Microseconds of one operation, and the ratio of a pair: medians.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) ours: f64,
     pub(crate) floor: f64,
+    pub(crate) ratio: f64,
+}
+
+impl Cost {
+    fn of(pairs: &[(Duration, Duration)]) -> Self {
+        let micros = |batch: Duration| batch.as_secs_f64() * 1e6 / CALLS as f64;
+        Self {
+            ours: median(pairs.iter().map(|(ours, _)| micros(*ours))),
+            floor: median(pairs.iter().map(|(_, floor)| micros(*floor))),
+            ratio: median(
+                pairs.iter().map(|(ours, floor)| ours.as_secs_f64() / floor.as_secs_f64()),
+            ),
+        }
+    }
+}
+
+fn median(of: impl Iterator<Item = f64>) -> f64 {
+    let mut of: Vec<f64> = of.collect();
+    of.sort_unstable_by(f64::total_cmp);
+    of[of.len() / 2]
 }
 
 /// An operation on a server that is busy, and on one that sleeps in between.
@@ -58,23 +79,23 @@ impl Bench {
         let turns = |callers: usize| {
             let mut to_ours = Callers::connect(mounted, callers)?;
             let mut to_floor = Callers::connect(bare, callers)?;
-            let (mut least, mut least_of_floor) = (Duration::MAX, Duration::MAX);
-            for _ in 0..BATCHES {
+            let mut pairs = Vec::new();
+            for _ in 0..PAIRS {
                 let prepared = self.server.block_on(operation.prepare(ours, session, CALLS))?;
                 let prepared: Vec<_> = prepared.iter().map(encode).collect();
-                least = least.min(time(|| operation.call(&mut to_ours, &prepared))?);
+                let of_ours = time(|| operation.call(&mut to_ours, &prepared))?;
                 let steps: Vec<_> = floor.requests().iter().map(encode).collect();
-                least_of_floor = least_of_floor.min(time(|| {
+                let of_floor = time(|| {
                     for _ in 0..CALLS / callers {
                         for step in &steps {
                             to_floor.exchange(&vec![step.clone(); callers])?;
                         }
                     }
                     Ok(())
-                })?);
+                })?;
+                pairs.push((of_ours, of_floor));
             }
-            let micros = |least: Duration| least.as_secs_f64() * 1e6 / CALLS as f64;
-            Ok::<_, Failure>(Cost { ours: micros(least), floor: micros(least_of_floor) })
+            Ok::<_, Failure>(Cost::of(&pairs))
         };
         Ok(Measured { busy: turns(MANY)?, one_caller: turns(1)? })
     }

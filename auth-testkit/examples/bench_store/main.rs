@@ -6,8 +6,8 @@
 //! waits for the disk and a server must not; each commit is a transaction there, while ours puts those that
 //! wait at the same time into one. Both run in turn, in one run, on one database, served over HTTP
 //! by one worker thread: to as many callers at once as keep it busy, and to one. CPU time is that of this
-//! process without the thread of the callers: the database's own is not in it (SQLite's is, in both). The
-//! least of several batches.
+//! process without the thread of the callers: the database's own is not in it (SQLite's is, in both). Of
+//! many pairs of batches the median counts.
 //!
 //! ```text
 //! bench_store [--json] [BACKEND…] [OPERATION…]
@@ -133,8 +133,8 @@ struct Row {
 impl Row {
     fn print(&self) {
         let columns = |cost: Cost| {
-            let Cost { ours, floor } = cost;
-            format!("{ours:.1} | {floor:.1} | {:.2}", ours / floor)
+            let Cost { ours, floor, ratio } = cost;
+            format!("{ours:.1} | {floor:.1} | {ratio:.2}")
         };
         let Measured { busy, one_caller } = self.measured;
         println!(
@@ -155,8 +155,10 @@ impl Row {
             "statements": self.statements,
             "micros": busy.ours,
             "floor_micros": busy.floor,
+            "ratio": busy.ratio,
             "one_caller_micros": one_caller.ours,
             "one_caller_floor_micros": one_caller.floor,
+            "one_caller_ratio": one_caller.ratio,
         })
     }
 }
