@@ -1,10 +1,11 @@
 //! [`Sweeper`]: removes records past their retention.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth_store::{Store, Sweep};
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
@@ -19,11 +20,6 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// How long one call should take: a store with one writer serves nobody else meanwhile.
-    const ROUND: Duration = Duration::from_millis(3);
-    /// How many records the first call removes.
-    const FIRST: u32 = 50;
-
     /// A sweeper of `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
@@ -36,26 +32,19 @@ impl Sweeper {
     /// [`Unavailable`] if the store is away; what is left is removed the next time.
     pub async fn run_once(&self) -> Result<u64, Unavailable> {
         let now = self.clock.now();
-        let (mut removed, mut limit) = (0, Self::FIRST);
+        let (mut removed, mut round) = (0, Round::default());
         loop {
             let begun = Instant::now();
-            let swept = self.store.sweep(Sweep::Expired { now }, limit).await?;
+            let swept = self.store.sweep(Sweep::Expired { now }, round.limit).await?;
             let took = begun.elapsed();
             removed += u64::from(swept.removed);
             if !swept.more {
                 return Ok(removed);
             }
-            limit = Self::next_limit(limit, took);
+            round.learn(swept.removed, took);
             // Three quarters of the time belong to those who wait for an answer.
             futures_timer::Delay::new(took * 3).await;
         }
-    }
-
-    /// How many records the next call removes, after one with `limit` took so long.
-    fn next_limit(limit: u32, took: Duration) -> u32 {
-        let wanted = f64::from(limit) * Self::ROUND.as_secs_f64() / took.as_secs_f64().max(1e-6);
-        // One call that waited for others says little: no more than a halving or a doubling at once.
-        (wanted as u32).clamp(limit / 2, limit.saturating_mul(2)).clamp(10, 1000)
     }
 
     /// Sweeps for ever, every `interval`; spawn it on your runtime.
@@ -63,19 +52,51 @@ impl Sweeper {
         self.run_until(interval, std::future::pending()).await;
     }
 
-    /// Sweeps until `stop`.
+    /// Sweeps until `stop`, also if there is more to remove: the next one goes on.
     pub async fn run_until(self, interval: Duration, stop: impl Future<Output = ()>) {
-        let mut stop = std::pin::pin!(stop);
-        loop {
-            match self.run_once().await {
-                Ok(removed) => debug!(removed, "swept"),
-                Err(error) => warn!(%error, "the store could not be swept"),
+        let work = async {
+            loop {
+                match self.run_once().await {
+                    Ok(removed) => debug!(removed, "swept"),
+                    Err(error) => warn!(%error, "the store could not be swept"),
+                }
+                futures_timer::Delay::new(interval).await;
             }
-            let rest = futures_timer::Delay::new(interval);
-            if let Either::Left(_) = select(stop.as_mut(), rest).await {
-                return;
-            }
-        }
+        };
+        let (work, stop) = (pin!(work), pin!(stop));
+        select(work, stop).await;
+    }
+}
+
+/// How much one call removes. A store with one writer serves nobody else meanwhile.
+struct Round {
+    limit: u32,
+    /// The shortest call so far: what a call takes however little it removes, such as a sync of the disk.
+    shortest: Duration,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        // Little, so that its time is not that of removing.
+        Self { limit: 10, shortest: Duration::MAX }
+    }
+}
+
+impl Round {
+    /// How long a call should take; or twice as long as the shortest, since to remove less would not make it
+    /// shorter.
+    const TIME: Duration = Duration::from_millis(3);
+    /// How long it may take, however long the shortest.
+    const LONGEST: Duration = Duration::from_millis(50);
+
+    /// Chooses the next limit, after a call that removed so many took so long.
+    fn learn(&mut self, removed: u32, took: Duration) {
+        self.shortest = self.shortest.min(took);
+        let time = self.shortest.saturating_mul(2).clamp(Self::TIME, Self::LONGEST);
+        let wanted = f64::from(removed) * time.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        // One call that waited for others says little: no more than a halving or a doubling at once.
+        let limit = (wanted as u32).clamp(removed / 2, removed.saturating_mul(2));
+        self.limit = limit.clamp(10, 1000);
     }
 }
 
@@ -83,15 +104,34 @@ impl Sweeper {
 mod tests {
     use super::*;
 
+    /// The limits of calls, each of which takes `fixed` and so much for each record.
+    fn limits(fixed: u64, each: u64) -> Vec<u32> {
+        let mut round = Round::default();
+        let next = |_| {
+            let (limit, micros) = (round.limit, fixed + each * u64::from(round.limit));
+            round.learn(limit, Duration::from_micros(micros));
+            limit
+        };
+        (0..9).map(next).collect()
+    }
+
     #[test]
-    fn a_round_removes_what_it_has_time_for() {
-        let next = |limit, micros| Sweeper::next_limit(limit, Duration::from_micros(micros));
-        assert_eq!(next(100, 3_000), 100, "as planned");
-        assert_eq!(next(100, 2_000), 150, "there was time for more");
-        assert_eq!(next(100, 4_000), 75, "it took too long");
-        assert_eq!(next(100, 60_000), 50, "one that waited halves it at most");
-        assert_eq!(next(100, 0), 200, "a quick one doubles it at most");
-        assert_eq!(next(10, 60_000), 10, "a slow store is swept, too");
-        assert_eq!(next(1000, 0), 1000);
+    fn a_call_removes_what_it_has_time_for() {
+        assert_eq!(limits(0, 100), [10, 20, 30, 30, 30, 30, 30, 30, 30]);
+        assert_eq!(limits(0, 1), [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(limits(0, 10_000), [10; 9], "a slow store is swept, too");
+    }
+
+    #[test]
+    fn what_every_call_takes_does_not_make_the_calls_small() {
+        // 10 ms to sync the disk, and 20 µs for each record.
+        assert!(limits(10_000, 20).last() > Some(&400));
+    }
+
+    #[test]
+    fn a_call_that_waited_for_others_halves_the_next_at_most() {
+        let mut round = Round { limit: 100, shortest: Duration::from_millis(1) };
+        round.learn(100, Duration::from_millis(60));
+        assert_eq!(round.limit, 50);
     }
 }

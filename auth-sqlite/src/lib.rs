@@ -30,6 +30,8 @@
 //! - **Several processes** on one machine may open one file: SQLite's own locks order their commits. A
 //!   commit that does not get the lock within [`SqliteOptions::busy_timeout`] is refused, and nothing
 //!   of it was applied.
+//! - **SQLite** is compiled in. If a build takes the system's (`LIBSQLITE3_SYS_USE_PKG_CONFIG`), that must be 3.51.3 or
+//!   newer: with older ones two connections that copy the log at the same time can damage the file.
 //! - **Any runtime** will do: the crate needs none.
 //!
 //! The file must lie on a local disk: SQLite's log works through shared memory, which a network file

@@ -14,7 +14,9 @@ use rusqlite::hooks::Wal;
 const STEP: c_int = 100;
 /// With so many pages, 16 MiB, the log is to begin anew.
 const RENEW: c_int = 4_000;
-/// With so many, 64 MiB, commits wait until it does.
+/// So many pages are few enough for the writer to copy, while commits wait.
+const LITTLE: c_int = 4 * STEP;
+/// With so many pages, 64 MiB, commits wait for the thread, and those of other processes for the writer.
 const TOO_MANY: c_int = 16_000;
 
 thread_local! {
@@ -25,11 +27,12 @@ thread_local! {
 /// A thread that copies pages of the log to their places while commits append to it.
 ///
 /// Commits never wait for that, but the log begins anew only once all of it was copied and nobody appends
-/// meanwhile. So the writer copies what came since the thread began, which is little, and then goes on at
-/// the log's beginning.
+/// meanwhile. Under load the writer sees to that: it copies what came since the thread began, syncs the
+/// database, and goes on at the log's beginning.
 pub(crate) struct LogMover {
     begin: Option<SyncSender<()>>,
-    done: Receiver<()>,
+    /// How many pages were copied, each time that the thread is done.
+    done: Receiver<c_int>,
     thread: Option<JoinHandle<()>>,
     /// Whether the thread is to say that it is done.
     under_way: bool,
@@ -44,8 +47,7 @@ impl LogMover {
         let (finish, done) = sync_channel(1);
         let thread = thread::Builder::new().name("auth-sqlite-log".into()).spawn(move || {
             while let Ok(()) = begun.recv() {
-                move_log(&connection);
-                if finish.send(()).is_err() {
+                if finish.send(copy(&connection, PASSIVE)).is_err() {
                     return;
                 }
             }
@@ -65,14 +67,22 @@ impl LogMover {
     pub(crate) fn after_commit(&mut self, writer: &Connection) {
         let pages = PAGES.get();
         if self.under_way {
-            if pages >= TOO_MANY {
-                let _ = self.done.recv();
-            } else if self.done.try_recv() == Err(TryRecvError::Empty) {
+            let copied = match pages < TOO_MANY {
+                true => self.done.try_recv(),
+                false => self.done.recv().map_err(|_| TryRecvError::Disconnected),
+            };
+            if copied == Err(TryRecvError::Empty) {
                 return;
             }
             self.under_way = false;
-            if pages >= RENEW {
-                move_log(writer);
+            let left = pages.saturating_sub(copied.unwrap_or(0));
+            let wanted = match pages {
+                TOO_MANY.. => Some(RESTART),
+                RENEW.. if left <= LITTLE => Some(PASSIVE),
+                _ => None,
+            };
+            if let Some(checkpoint) = wanted {
+                copy(writer, checkpoint);
                 self.seen = pages;
                 return;
             }
@@ -87,7 +97,7 @@ impl LogMover {
             self.under_way = matches!(begun, Some(Ok(())));
             if !self.under_way {
                 // The thread is gone, by a panic.
-                move_log(writer);
+                copy(writer, PASSIVE);
             }
         }
     }
@@ -104,8 +114,13 @@ impl Drop for LogMover {
     }
 }
 
-/// Copies what can be copied without waiting for anybody. What cannot, because it is still read or the disk is
-/// full, stays in the log, where it is as safe, and is tried again.
-fn move_log(connection: &Connection) {
-    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+/// Waits for nobody.
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// Keeps other processes from appending meanwhile.
+const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
+
+/// Copies what can be copied, and says how many pages of the log were. What cannot be, because it is still read or
+/// the disk is full, stays in the log, where it is as safe, and is tried again after the next commits.
+fn copy(connection: &Connection, checkpoint: &str) -> c_int {
+    connection.query_row(checkpoint, [], |row| row.get(2)).unwrap_or(0)
 }

@@ -26,7 +26,7 @@ use crate::writer::Writer;
 /// file. Reads block the calling thread for the microseconds that they take; commits and sweeps wait
 /// for the writer thread without blocking.
 ///
-/// A commit whose future is dropped may still be applied. [`sweep`](Store::sweep) removes at most 1000
+/// A commit whose future is dropped may still be applied. [`sweep`](Store::sweep) removes at most 200
 /// records a call, and says so by `more`.
 pub struct SqliteStore {
     path: PathBuf,

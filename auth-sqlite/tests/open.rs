@@ -390,7 +390,7 @@ fn the_log_begins_anew_while_commits_go_on() {
         .map(|caller| {
             let store = store.clone();
             thread::spawn(move || {
-                for n in 0..2_000 {
+                for n in 0..3_000 {
                     commit(&store, &[caller * 1_000_000 + n], 3_000).unwrap();
                 }
             })
@@ -401,9 +401,9 @@ fn the_log_begins_anew_while_commits_go_on() {
     let length = |path: &Path| fs::metadata(path).unwrap().len();
     assert!(length(&path) > 8_000_000, "the records came to their places");
     // Without a new beginning it would hold all of them, and several pages for each.
-    assert!(length(&log) < 20_000_000, "{}", length(&log));
+    assert!(length(&log) < 75_000_000, "{}", length(&log));
     drop(store);
     assert!(!log.exists(), "the writer's connection was the last");
     let store = SqliteStore::open(&path).unwrap();
-    assert!((0..4).all(|caller| has(&store, caller * 1_000_000 + 1_999)));
+    assert!((0..4).all(|caller| has(&store, caller * 1_000_000 + 2_999)));
 }

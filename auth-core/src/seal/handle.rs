@@ -68,7 +68,7 @@ impl Lineage {
             self.client.map(|tag| *tag.as_bytes()),
         ];
         for (place, part) in bytes.chunks_exact_mut(16).zip(parts) {
-            // Sixteen zero bytes stand for nothing; as random identifiers they do not occur.
+            // Sixteen zero bytes stand for nothing; identifiers, of which 80 bits are random or more, do not have them.
             place.copy_from_slice(&part.unwrap_or_default());
         }
         bytes[64..].copy_from_slice(&self.generation.to_be_bytes());
