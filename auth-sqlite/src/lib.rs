@@ -23,7 +23,7 @@
 //! - **Commits** of many callers share one transaction and one `fsync` (`synchronous=FULL`); each has a
 //!   savepoint of its own, and none is answered before the transaction is on disk.
 //! - **The log** is moved into the file by a thread of its own, while commits append to it: what a commit waits
-//!   for is its own `fsync`, and now and then the last few pages of the log.
+//!   for is its own `fsync`, and now and then the copy of the log's last few pages with the sync of the file.
 //! - **Reads** run where they are called: a lookup takes a few microseconds, less than handing it to
 //!   another thread. No read transaction stays open between two calls, so the log never grows for the
 //!   sake of a forgotten reader.

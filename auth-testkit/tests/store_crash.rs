@@ -23,6 +23,7 @@ const SPEC: &str = "AUTH_TEST_CRASH_SPEC";
 /// Set for a store that acknowledges before it writes.
 const BEHIND: &str = "AUTH_TEST_CRASH_BEHIND";
 
+/// Not a test by itself: `cargo test -p auth-testkit --test store_crash` starts it, many times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the other tests start it"]
 async fn a_process_that_commits() {

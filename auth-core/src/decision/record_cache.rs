@@ -111,7 +111,7 @@ impl RecordCache {
             self.alive.write().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         }
         let name = (tenant, key.clone());
-        // Of what stood nowhere no state is known that could come back.
+        // A record was made where none stood: a state that is known is an older one, which its version tells.
         if !matches!(write, Write::Put { when: When::Absent, .. }) {
             self.parsed.remove(&name);
         }

@@ -1,7 +1,6 @@
 //! Revocation (RFC 7009).
 
 use std::convert::identity;
-
 use std::sync::Arc;
 
 use auth_core::Tenant;
