@@ -102,7 +102,35 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
+    use auth_store::{
+        Batch, Class, CommitId, Key, Main, MemoryStore, NewRecord, TenantId, Timestamp, When, Write,
+    };
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn a_backlog_does_not_hold_up_the_end() {
+        let store = MemoryStore::new();
+        let expired = |n| {
+            let key = Key::builder(Class::Main, "old").number(n).build().unwrap();
+            let (index, keep_until) = (Vec::new(), Some(Timestamp::EPOCH));
+            let record = NewRecord { key, value: "{}".into(), index, keep_until, due: None };
+            Write::Put { record, when: When::Absent, old_index: Vec::new() }
+        };
+        let id = CommitId::from_bytes([1; 16]);
+        let batch = (0..40)
+            .fold(Batch::builder::<Main>(id, Timestamp::EPOCH), |batch, n| batch.write(expired(n)));
+        let batch = batch.build().unwrap();
+        store.commit(TenantId::DEFAULT, &batch).now_or_never().unwrap().unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let sweeper = Sweeper::new(store.clone(), Arc::new(SystemClock::default()));
+        let stopped = sweeper.clone().run_until(Duration::ZERO, std::future::ready(()));
+        assert!(stopped.now_or_never().is_some(), "there was more to remove");
+        let rest = store.sweep(Sweep::Expired { now: Timestamp::MAX }, 1000);
+        assert_eq!(rest.now_or_never().unwrap().unwrap().removed, 30, "the first call was made");
+    }
 
     /// The limits of calls, each of which takes `fixed` and so much for each record.
     fn limits(fixed: u64, each: u64) -> Vec<u32> {
