@@ -35,8 +35,8 @@ struct Proof {
     title: &'static str,
     package: &'static str,
     example: &'static str,
-    /// Arguments of the short form, beside `--seed`.
-    short: &'static [&'static str],
+    /// Arguments of the short form, beside `--seed`, if it has one.
+    short: Option<&'static [&'static str]>,
     /// Arguments of the full form.
     full: &'static [&'static str],
     /// What it is run on, one after another; without any it is run once.
@@ -73,7 +73,7 @@ const PROOFS: &[Proof] = &[
         title: "Racing refresh requests",
         package: "auth-testkit",
         example: "prove_refresh_race",
-        short: &["--rounds", "100"],
+        short: Some(&["--rounds", "100"]),
         full: &["--rounds", "1000"],
         backends: &[],
         needs: &[],
@@ -83,7 +83,7 @@ const PROOFS: &[Proof] = &[
         title: "Racing redemptions of one authorization code",
         package: "auth-testkit",
         example: "prove_code_race",
-        short: &["--rounds", "100"],
+        short: Some(&["--rounds", "100"]),
         full: &["--rounds", "1000"],
         backends: &[],
         needs: &[],
@@ -93,7 +93,7 @@ const PROOFS: &[Proof] = &[
         title: "Histories of four clients are linearizable",
         package: "auth-testkit",
         example: "prove_histories",
-        short: &["--rounds", "300"],
+        short: Some(&["--rounds", "300"]),
         full: &["--rounds", "200000"],
         backends: backend::ALL,
         needs: &[],
@@ -103,7 +103,7 @@ const PROOFS: &[Proof] = &[
         title: "Moving a database from SQLite to PostgreSQL and back",
         package: "auth-testkit",
         example: "prove_move",
-        short: &["--rounds", "5000"],
+        short: Some(&["--rounds", "5000"]),
         full: &["--rounds", "1000000"],
         backends: &[],
         needs: &[Server::Postgres],
@@ -113,7 +113,7 @@ const PROOFS: &[Proof] = &[
         title: "Killed servers and databases",
         package: "auth-testkit",
         example: "prove_crash",
-        short: &["--rounds", "5"],
+        short: Some(&["--rounds", "5"]),
         full: &["--rounds", "200"],
         backends: &[],
         needs: &[Server::Postgres],
@@ -123,7 +123,7 @@ const PROOFS: &[Proof] = &[
         title: "Replicas that are killed behind a load balancer",
         package: "auth-testkit",
         example: "prove_replicas",
-        short: &["--rounds", "10"],
+        short: Some(&["--rounds", "10"]),
         full: &["--rounds", "300"],
         backends: &[],
         needs: &[Server::Postgres, Server::Redis],
@@ -133,8 +133,19 @@ const PROOFS: &[Proof] = &[
         title: "Many live grants, and a large backlog",
         package: "auth-testkit",
         example: "prove_scale",
-        short: &["--rounds", "20000"],
+        short: Some(&["--rounds", "20000"]),
         full: &["--rounds", "1000000"],
+        backends: &[backend::SQLITE, backend::POSTGRES],
+        needs: &[],
+    },
+    Proof {
+        name: "scale-ten-million",
+        title: "Ten million live grants",
+        package: "auth-testkit",
+        example: "prove_scale",
+        // That of `scale` is enough.
+        short: None,
+        full: &["--rounds", "10000000"],
         backends: &[backend::SQLITE, backend::POSTGRES],
         needs: &[],
     },
@@ -147,7 +158,10 @@ const SEED: &str = "20260101";
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
     let chosen: Vec<&Proof> = PROOFS
         .iter()
-        .filter(|proof| arguments.name.as_deref().is_none_or(|name| name == proof.name))
+        .filter(|proof| match arguments.name.as_deref() {
+            Some(name) => name == proof.name,
+            None => arguments.full || proof.short.is_some(),
+        })
         .collect();
     let servers = servers(workspace, arguments, &chosen);
     let (mut failed, mut left_out) = (Vec::new(), Vec::new());
@@ -228,9 +242,12 @@ impl Proof {
         servers: &Servers,
         runs: &[Vec<String>],
     ) -> Outcome<()> {
+        let short = self
+            .short
+            .ok_or_else(|| Failure::new(format!("{} has no short form: add --full", self.name)))?;
         let seed = ["--seed", SEED];
         runs.iter().try_for_each(|run| {
-            self.program([self.short, &seed].concat(), run).run_like_a_test(workspace, servers)
+            self.program([short, &seed].concat(), run).run_like_a_test(workspace, servers)
         })
     }
 

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use auth_core::Clock;
 use auth_core::store::limits::MAX_ARCHIVED;
 use auth_core::store::{Archive, Archived, Class, KeyRange, MemoryStore, Store, Sweep, TenantId};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 use super::{Failure, Scene, Tokens};
 
 /// How many grants are held in memory at once.
 const CHUNK: u64 = 25_000;
+/// How many pages are restored at once: a store may put them into one transaction.
+const AT_ONCE: usize = 64;
 /// How many grants each person has.
 const EACH: u64 = 10;
 
@@ -39,9 +42,11 @@ impl Fresh {
         let nth = grants.div_ceil(sample.max(1)).max(1);
         let engine = tokio::spawn(engine(self.0.clone(), clock, grants, nth, pages));
         while let Some(records) = full.recv().await {
-            for page in records.chunks(MAX_ARCHIVED.into()) {
-                into.restore(page).await?;
-            }
+            stream::iter(records.chunks(MAX_ARCHIVED.into()))
+                .map(|page| into.restore(page))
+                .buffered(AT_ONCE)
+                .try_for_each(async |_| Ok(()))
+                .await?;
         }
         engine.await?
     }
