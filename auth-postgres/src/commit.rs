@@ -4,6 +4,7 @@ use auth_store::{
     Batch, CommitError, Committed, Due, IndexEntry, Key, NewRecord, TenantId, Timestamp, When,
     Write,
 };
+use smallvec::SmallVec;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -64,24 +65,24 @@ pub(crate) async fn commit(
         &tenant,
         &id,
         &now,
-        &conditions,
-        &versions,
-        keys,
-        values,
-        keep,
-        queues,
-        due,
-        shards,
-        entries,
-        &deletes,
-        &adds.keys,
-        &adds.by,
-        &adds.below,
-        &adds.keep,
-        &checks,
-        indexed,
-        names,
-        bytes,
+        &&*conditions,
+        &&*versions,
+        &&**keys,
+        &&**values,
+        &&**keep,
+        &&**queues,
+        &&**due,
+        &&**shards,
+        &&**entries,
+        &&*deletes,
+        &&*adds.keys,
+        &&*adds.by,
+        &&*adds.below,
+        &&*adds.keep,
+        &&*checks,
+        &&**indexed,
+        &&**names,
+        &&**bytes,
     ];
     let rows = connections
         .query(statement, &parameters)
@@ -120,20 +121,23 @@ fn odd(column: &'static str) -> Unreadable {
     Unreadable { column, source: None }
 }
 
+/// What a column holds of each row: on the stack for most batches, which have a row or two in it.
+type Column<T> = SmallVec<[T; 2]>;
+
 /// Records and index entries, column by column.
 #[derive(Default)]
 pub(crate) struct Rows<'a> {
-    pub(crate) keys: Vec<&'a [u8]>,
-    pub(crate) values: Vec<&'a str>,
-    pub(crate) keep: Vec<Option<i64>>,
-    pub(crate) queues: Vec<Option<&'static str>>,
-    pub(crate) due: Vec<Option<i64>>,
-    pub(crate) shards: Vec<Option<i16>>,
-    pub(crate) entries: Vec<i16>,
+    pub(crate) keys: Column<&'a [u8]>,
+    pub(crate) values: Column<&'a str>,
+    pub(crate) keep: Column<Option<i64>>,
+    pub(crate) queues: Column<Option<&'static str>>,
+    pub(crate) due: Column<Option<i64>>,
+    pub(crate) shards: Column<Option<i16>>,
+    pub(crate) entries: Column<i16>,
     /// The keys of the entries.
-    pub(crate) indexed: Vec<&'a [u8]>,
-    pub(crate) names: Vec<&'a str>,
-    pub(crate) bytes: Vec<&'a [u8]>,
+    pub(crate) indexed: Column<&'a [u8]>,
+    pub(crate) names: Column<&'a str>,
+    pub(crate) bytes: Column<&'a [u8]>,
 }
 
 impl<'a> Rows<'a> {
@@ -166,28 +170,28 @@ impl<'a> Rows<'a> {
 
 #[derive(Default)]
 struct Adds<'a> {
-    keys: Vec<&'a [u8]>,
-    by: Vec<String>,
-    below: Vec<Option<String>>,
-    keep: Vec<i64>,
+    keys: Column<&'a [u8]>,
+    by: Column<String>,
+    below: Column<Option<String>>,
+    keep: Column<i64>,
 }
 
 /// The parameters, column by column.
 #[derive(Default)]
 struct Call<'a> {
     puts: Rows<'a>,
-    deletes: Vec<&'a [u8]>,
+    deletes: Column<&'a [u8]>,
     adds: Adds<'a>,
-    checks: Vec<&'a [u8]>,
+    checks: Column<&'a [u8]>,
     /// Of all keys, in the order puts, deletes, adds, checks.
-    conditions: Vec<&'static str>,
-    versions: Vec<Option<&'a [u8]>>,
+    conditions: Column<&'static str>,
+    versions: Column<Option<&'a [u8]>>,
 }
 
 impl<'a> Call<'a> {
     fn of(batch: &'a Batch) -> Self {
         let mut call = Self::default();
-        let (mut deleted, mut checked) = (Vec::new(), Vec::new());
+        let (mut deleted, mut checked) = (Column::new(), Column::new());
         for write in batch.writes() {
             match write {
                 Write::Put { record, when, .. } => {

@@ -23,8 +23,10 @@ pub fn no_store(headers: &mut HeaderMap) {
 /// A JSON answer that is not to be kept; 500 for what JSON cannot hold, which is a mistake of the program.
 #[must_use]
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = match serde_json::to_vec(body) {
-        Ok(body) => body,
+    // Most answers are no longer.
+    let mut written = Vec::with_capacity(1024);
+    let body = match serde_json::to_writer(&mut written, body) {
+        Ok(()) => written,
         Err(error) => {
             error!(error = &error as &dyn std::error::Error, "an answer cannot be written as JSON");
             return text(StatusCode::INTERNAL_SERVER_ERROR, "this provider cannot answer\n");

@@ -113,12 +113,15 @@ impl<K: Kind> TypedKey<K> {
             schema: u32,
             value: &'a K,
         }
-        // A kind is a struct with text keys, for which serialisation cannot fail.
-        let text =
-            serde_json::to_string(&Envelope { schema: K::SCHEMA, value }).unwrap_or_default();
+        // Most records are no longer.
+        let mut text = Vec::with_capacity(512);
+        // A kind is a struct with text keys, for which serialisation cannot fail; JSON is UTF-8.
+        if serde_json::to_writer(&mut text, &Envelope { schema: K::SCHEMA, value }).is_err() {
+            text.clear();
+        }
         let record = NewRecord {
             key: self.key.clone(),
-            value: text.into(),
+            value: std::str::from_utf8(&text).unwrap_or_default().into(),
             index: value.index(),
             keep_until: value.keep_until(),
             due: value.due(),

@@ -123,7 +123,7 @@ impl Handle {
         raw.push(keys.id());
         raw.extend_from_slice(&secret);
         let aad = aad(artefact, tenant, &raw);
-        raw.extend(keys.handle.seal(nonce(&secret), &aad, &lineage.encode()));
+        keys.handle.seal_onto(&mut raw, nonce(&secret), &aad, &lineage.encode());
         let digest = HandleDigest::of(artefact, tenant, &raw);
         let mut text = String::with_capacity(3 + RAW_LEN.div_ceil(3) * 4);
         text.push_str(artefact.prefix());

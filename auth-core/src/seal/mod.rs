@@ -11,7 +11,7 @@ pub use deployment::{DeploymentSecrets, WeakSecret};
 pub use handle::{Artefact, Handle, HandleDigest, Lineage};
 pub use usage::{SealedUnder, sealed_under, secret_usage};
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce, UnboundKey};
 
 /// A blob could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,13 +35,21 @@ impl AeadKey {
     }
 
     fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], plain: &[u8]) -> Vec<u8> {
-        let mut sealed = plain.to_vec();
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        if self.0.seal_in_place_append_tag(nonce, Aad::from(aad), &mut sealed).is_err() {
-            // Only for more than 64 GiB.
-            sealed.clear();
-        }
+        let mut sealed = Vec::with_capacity(plain.len() + MAX_TAG_LEN);
+        self.seal_onto(&mut sealed, nonce, aad, plain);
         sealed
+    }
+
+    /// Adds what is sealed, with its tag, to the end of `to`.
+    fn seal_onto(&self, to: &mut Vec<u8>, nonce: [u8; NONCE_LEN], aad: &[u8], plain: &[u8]) {
+        let begin = to.len();
+        to.extend_from_slice(plain);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        match self.0.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut to[begin..]) {
+            Ok(tag) => to.extend_from_slice(tag.as_ref()),
+            // Only for more than 64 GiB.
+            Err(_) => to.truncate(begin),
+        }
     }
 
     fn open<'a>(
