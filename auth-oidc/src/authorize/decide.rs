@@ -5,13 +5,13 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{CookieSpec, Form};
 use auth_core::record::{Shadow, Tag};
 use auth_core::seal::Handle;
-use auth_core::store::Write;
+use auth_core::store::{BatchBuilder, Write};
 use auth_core::{ChallengeId, ClientId, Tenant};
 use serde_json::Value;
 
-use crate::authorize::code::relation;
+use crate::authorize::answer::relation;
 use crate::authorize::{
-    AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, CodeRequest, Interaction,
+    AnswerRequest, AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, Interaction,
     PageError, RedirectError, before_login, check, consent_needed,
 };
 use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose};
@@ -104,19 +104,20 @@ impl Authorize {
             browser: &browser,
             source: &self.source,
         };
-        let (next, write) = match (interaction, session) {
+        let (next, writes) = match (interaction, session) {
             (Interaction::None, Some(sign_in)) => {
-                proceed.consent_or_code(&sign_in, &Value::Null, facts, cx)?
+                proceed.consent_or_answer(&sign_in, &Value::Null, facts, cx)?
             }
             (Interaction::SelectAccount, signed_in) => proceed.login(signed_in, facts, cx)?,
             _ => proceed.login(None, facts, cx)?,
         };
         let cookies = browser.cookie().into_iter().collect();
         let answered = Answered { next, cookies };
-        match write {
-            Some(write) => Ok(Outcome::commit(cx.batch().write(write), Ok(answered))?),
-            None => Ok(Outcome::answer(answered)),
+        if writes.is_empty() {
+            return Ok(Outcome::answer(answered));
         }
+        let batch = writes.into_iter().fold(cx.batch(), BatchBuilder::write);
+        Ok(Outcome::commit(batch, Ok(answered))?)
     }
 
     fn client(
@@ -170,7 +171,7 @@ pub(crate) struct Proceed<'a> {
     pub(crate) source: &'a str,
 }
 
-type Way = Result<(Next, Option<Write>), Stop<AuthorizeRefusal>>;
+type Way = Result<(Next, Vec<Write>), Stop<AuthorizeRefusal>>;
 
 impl Proceed<'_> {
     /// Asks who it is; `signed_in` may go on as they are.
@@ -179,8 +180,8 @@ impl Proceed<'_> {
         self.ask(Question::Login(Box::new(question)), facts, cx)
     }
 
-    /// Asks for consent if it is needed, else answers with a code.
-    pub(crate) fn consent_or_code(
+    /// Asks for consent if it is needed, else answers.
+    pub(crate) fn consent_or_answer(
         &self,
         sign_in: &SignIn,
         context: &Value,
@@ -206,16 +207,17 @@ impl Proceed<'_> {
             };
             return self.ask(Question::Consent(Box::new(question)), facts, cx);
         }
-        let (response, write) = CodeRequest {
-            config: &self.policy.config,
+        let (response, writes) = AnswerRequest {
+            policy: self.policy,
+            client: self.client,
             request: self.request,
             sign_in,
             granted: &self.request.scope,
             extra: ExtraClaims::default(),
             generations,
         }
-        .issue(cx);
-        Ok((Next::Respond(response), Some(write)))
+        .issue(facts, cx)?;
+        Ok((Next::Respond(response), writes))
     }
 
     fn ask(&self, question: Question, facts: &Facts, cx: &mut Cx<'_>) -> Way {
@@ -224,6 +226,7 @@ impl Proceed<'_> {
         let browser = self.browser.id(cx.tenant);
         let challenge = Challenge::new(id, browser, cx.now, lifetime, question);
         let (text, write) = pose(&challenge, self.source, facts, cx)?;
-        Ok((Next::Ask(Box::new(challenge.pending(text, Some(self.client)))), write))
+        let pending = challenge.pending(text, Some(self.client));
+        Ok((Next::Ask(Box::new(pending)), write.into_iter().collect()))
     }
 }

@@ -4,18 +4,18 @@
 //!   parameters ─▶ client? ─▶ redirect_uri? ─▶ the rules of check/ ─▶ decide
 //!                   │ PageError  │ PageError      │ RedirectError      ├─▶ login challenge
 //!                                                                      ├─▶ consent challenge
-//!                                                                      └─▶ code
+//!                                                                      └─▶ code, tokens
 //! ```
 
+mod answer;
 pub(crate) mod check;
-mod code;
 mod decide;
 mod error;
 mod interaction;
 mod request;
 mod response;
 
-pub(crate) use code::CodeRequest;
+pub(crate) use answer::AnswerRequest;
 pub(crate) use decide::{Answered, Authorize, Next, Proceed};
 pub(crate) use error::{AuthorizeRefusal, PageError, RedirectError};
 pub(crate) use interaction::after_login;

@@ -5,7 +5,7 @@ use auth_core::{ClientId, Scopes};
 use serde::{Deserialize, Serialize};
 
 use crate::authorize::{RedirectError, ValidatedRedirect, check};
-use crate::client::Client;
+use crate::client::{Client, ResponseType};
 use crate::provider::Config;
 
 /// What a client asks of the authorization endpoint (OpenID Connect Core §3.1.2.1). Every member has
@@ -13,6 +13,8 @@ use crate::provider::Config;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: ClientId,
+    #[serde(default)]
+    pub(crate) response_type: ResponseType,
     pub(crate) redirect: ValidatedRedirect,
     pub(crate) scope: Scopes,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,10 +69,13 @@ impl AuthorizationRequest {
         config: &Config,
     ) -> Result<Self, RedirectError> {
         check::unsupported(form, &redirect)?;
-        check::response_type(form, client, &redirect)?;
+        let response_type = check::response_type(form, client, config.response_types, &redirect)?;
         check::entropy(form, &redirect)?;
-        let scope = check::scope(form, client, &redirect)?;
-        let code_challenge = check::pkce(form, client, config.pkce, &redirect)?;
+        let scope = check::scope(form, client, response_type, &redirect)?;
+        let code_challenge = match response_type.has_code() {
+            true => check::pkce(form, client, config.pkce, &redirect)?,
+            false => None,
+        };
         let prompt = check::prompt(form, &redirect)?;
         let max_age = check::max_age(form, client, &redirect)?;
         let audience = check::resource::check(form, client, &redirect)?;
@@ -82,6 +87,7 @@ impl AuthorizationRequest {
         let acr_values = weakest.map(|weakest| config.acr_values[weakest..].to_vec());
         Ok(Self {
             client_id: client.client_id.clone(),
+            response_type,
             scope,
             nonce: text("nonce"),
             code_challenge,

@@ -9,7 +9,7 @@ use auth_core::seal::Handle;
 use auth_core::store::Write;
 use http::StatusCode;
 
-use crate::authorize::{Answered, AuthorizeRefusal, CodeRequest, Next, PageError, RedirectError};
+use crate::authorize::{AnswerRequest, Answered, AuthorizeRefusal, Next, PageError, RedirectError};
 use crate::challenge::resume_login::{live_client, not_found, rejected, settled};
 use crate::challenge::{Answer, Browser, ConsentQuestion, Question, Settled, Verifier};
 use crate::client::ClientRecord;
@@ -20,7 +20,7 @@ use crate::stop::Stop;
 use crate::token::consent::Consent;
 use crate::token::liveness;
 
-/// Issues the code that a consent question stood before, once.
+/// Gives the answer that a consent question stood before, once.
 #[derive(Debug)]
 pub(crate) struct ResumeConsent {
     pub(crate) policy: Policy,
@@ -78,17 +78,19 @@ impl ResumeConsent {
         if let Some(remember_for) = remember {
             batch.push(remember_consent(question, &granted, remember_for, facts, cx)?);
         }
-        let (response, write) = CodeRequest {
-            config: &self.policy.config,
+        let (response, writes) = AnswerRequest {
+            policy: &self.policy,
+            client: &client.value.client,
             request,
             sign_in: &question.sign_in,
             granted: &granted,
             extra: extra.clone(),
             generations,
         }
-        .issue(cx);
+        .issue(facts, cx)?;
         let answered = Answered { next: Next::Respond(response), cookies: Vec::new() };
-        Ok(Outcome::commit(batch.write(write), Ok(answered))?)
+        writes.into_iter().for_each(|write| batch.push(write));
+        Ok(Outcome::commit(batch, Ok(answered))?)
     }
 
     fn asks(&self, question: &ConsentQuestion, subject: &Tag, client: &Tag) -> Asks {

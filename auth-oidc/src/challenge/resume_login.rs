@@ -75,12 +75,12 @@ impl ResumeLogin {
         }
         let proceed =
             Proceed { policy: &self.policy, client, request, browser, source: &self.source };
-        let (next, write) = proceed.consent_or_code(&sign_in, login.context, facts, cx)?;
+        let (next, writes) = proceed.consent_or_answer(&sign_in, login.context, facts, cx)?;
         if settled.value.used && matches!(next, Next::Respond(_)) {
-            // A reload may bring the question of consent again, but never a second code.
+            // A reload may bring the question of consent again, but never a second answer.
             return Err(forbidden("the answer was used before").into());
         }
-        write.into_iter().for_each(|write| batch.push(write));
+        writes.into_iter().for_each(|write| batch.push(write));
         let answered = Answered { next, cookies: cookie.into_iter().collect() };
         Ok(Outcome::commit(batch, Ok(answered))?)
     }

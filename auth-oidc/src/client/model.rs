@@ -7,7 +7,7 @@ use auth_core::{ClientId, Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::client::ClaimMapper;
+use crate::client::{ClaimMapper, ResponseType};
 
 /// A client's metadata (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2).
 ///
@@ -43,6 +43,10 @@ pub struct Client {
     /// Which grants it may use.
     #[serde(deserialize_with = "known_grant_types")]
     pub grant_types: Vec<GrantType>,
+    /// What it may ask the authorization endpoint for, each with the grant types that it needs: a code
+    /// [`AuthorizationCode`](GrantType::AuthorizationCode), all else [`Implicit`](GrantType::Implicit).
+    #[serde(default = "code", deserialize_with = "known_response_types")]
+    pub response_types: Vec<ResponseType>,
     /// Which scopes it may ask for.
     #[serde(default)]
     pub scope: Scopes,
@@ -138,12 +142,14 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 §4.4.
     ClientCredentials,
+    /// Tokens from the authorization endpoint (RFC 6749 §4.2); none at the token endpoint.
+    Implicit,
 }
 
 impl GrantType {
     /// All of them.
-    pub const ALL: [Self; 3] =
-        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 4] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::Implicit];
 
     /// The name on the wire.
     #[must_use]
@@ -152,6 +158,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
         }
     }
 
@@ -167,6 +174,26 @@ impl GrantType {
 fn known_grant_types<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<GrantType>, D::Error> {
     let names = Vec::<String>::deserialize(names)?;
     Ok(names.iter().filter_map(|name| GrantType::parse(name)).collect())
+}
+
+/// The same of response types.
+fn known_response_types<'de, D: Deserializer<'de>>(
+    names: D,
+) -> Result<Vec<ResponseType>, D::Error> {
+    let names = Vec::<String>::deserialize(names)?;
+    Ok(names.iter().filter_map(|name| ResponseType::parse(name)).collect())
+}
+
+/// What a client asks for that says nothing else (OpenID Connect Dynamic Client Registration §2).
+fn code() -> Vec<ResponseType> {
+    vec![ResponseType::Code]
+}
+
+/// The grant types of a response type (OpenID Connect Dynamic Client Registration §2).
+fn needed(response_type: ResponseType) -> Vec<GrantType> {
+    let code = response_type.has_code().then_some(GrantType::AuthorizationCode);
+    let front = response_type.has_token() || response_type.has_id_token();
+    code.into_iter().chain(front.then_some(GrantType::Implicit)).collect()
 }
 
 /// The form of an access token.
@@ -190,6 +217,7 @@ impl Client {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grant_types,
+            response_types: code(),
             scope: Scopes::default(),
             default_scope: Scopes::default(),
             optional_scope: Scopes::default(),
@@ -295,6 +323,16 @@ impl Client {
         self
     }
 
+    /// With another answer of the authorization endpoint, and the grant types that it needs; the provider's
+    /// [`ResponseTypePolicy`](crate::provider::ResponseTypePolicy) must permit it, too.
+    #[must_use]
+    pub fn response_type(mut self, response_type: ResponseType) -> Self {
+        if !self.response_types.contains(&response_type) {
+            self.response_types.push(response_type);
+        }
+        needed(response_type).into_iter().fold(self, Self::grant_type)
+    }
+
     /// With another way to authenticate.
     #[must_use]
     pub fn auth_method(mut self, method: TokenEndpointAuthMethod) -> Self {
@@ -348,6 +386,13 @@ impl Client {
     #[must_use]
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         self.grant_types.contains(&grant_type)
+    }
+
+    /// Whether it is registered for a response type, and for the grant types that it needs.
+    #[must_use]
+    pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
+        let registered = self.response_types.contains(&response_type);
+        registered && needed(response_type).into_iter().all(|grant_type| self.may_use(grant_type))
     }
 
     /// Whether it cannot authenticate.

@@ -5,7 +5,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet};
 use url::Url;
 
 use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
-use crate::client::{Client, GrantType, TokenEndpointAuthMethod};
+use crate::client::{Client, GrantType, ResponseType, TokenEndpointAuthMethod};
 
 /// A client cannot be registered (RFC 7591 §3.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +68,17 @@ impl Client {
             RedirectUri::register(uri)
                 .map_err(|reason| InvalidClient::RedirectUri { uri: uri.clone(), reason })?;
         }
-        if self.may_use(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
-            return metadata("redirect_uris", "the authorization code grant needs one");
+        let by_browser = [GrantType::AuthorizationCode, GrantType::Implicit];
+        if by_browser.into_iter().any(|grant| self.may_use(grant)) && self.redirect_uris.is_empty()
+        {
+            return metadata("redirect_uris", "its grant types need one");
+        }
+        let fits = |asked: &ResponseType| *asked == ResponseType::Code || self.may_ask_for(*asked);
+        if !self.response_types.iter().all(fits) {
+            return metadata(
+                "response_types",
+                "a value needs a grant type that is not there: a code authorization_code, all else implicit",
+            );
         }
         if self.grant_types.is_empty() {
             return metadata("grant_types", "none is given");

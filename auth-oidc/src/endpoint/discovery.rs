@@ -6,7 +6,7 @@ use auth_core::keys::SigningAlgorithm;
 use serde::Serialize;
 
 use crate::authorize::ResponseMode;
-use crate::client::{GrantType, TokenEndpointAuthMethod};
+use crate::client::{GrantType, ResponseType, TokenEndpointAuthMethod};
 use crate::endpoint::answer::unavailable;
 use crate::endpoint::jwks::public;
 use crate::endpoint::path;
@@ -24,9 +24,9 @@ struct Metadata<'a> {
     end_session_endpoint: String,
     scopes_supported: Vec<&'a str>,
     claims_supported: Vec<&'a str>,
-    response_types_supported: [&'static str; 1],
+    response_types_supported: Vec<&'static str>,
     response_modes_supported: [&'static str; 3],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: [&'static str; 4],
@@ -56,6 +56,12 @@ pub(super) async fn answer(provider: &Provider) -> Response {
     let issuer = &provider.tenant().issuer;
     let config = provider.config();
     let known = config.known_scopes();
+    let policy = config.response_types;
+    let mut permitted = ResponseType::ALL.to_vec();
+    permitted.retain(|known| policy.permits(*known));
+    let implicit = permitted.iter().any(|known| *known != ResponseType::Code);
+    let grant_types =
+        GrantType::ALL.into_iter().filter(|grant| implicit || *grant != GrantType::Implicit);
     let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
     let [none, basic, post, private_key_jwt] = [
         TokenEndpointAuthMethod::None,
@@ -75,9 +81,9 @@ pub(super) async fn answer(provider: &Provider) -> Response {
         end_session_endpoint: issuer.url(path::END_SESSION),
         scopes_supported: known.iter().collect(),
         claims_supported: config.known_claims(),
-        response_types_supported: ["code"],
+        response_types_supported: permitted.iter().map(|known| known.as_str()).collect(),
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str),
-        grant_types_supported: GrantType::ALL.map(GrantType::as_str),
+        grant_types_supported: grant_types.map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: provider
             .algorithms()

@@ -29,7 +29,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         Some(GrantType::ClientCredentials) => {
             channel.decide(&ClientCredentials::new(request)).await
         }
-        None => {
+        Some(GrantType::Implicit) | None => {
             let text = "the parameter 'grant_type' is not authorization_code, refresh_token or \
                         client_credentials";
             return refusal(&Refusal::new(ErrorCode::UnsupportedGrantType, text));

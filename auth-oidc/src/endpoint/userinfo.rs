@@ -97,6 +97,7 @@ impl Decision for UserInfo {
             scope: &live.scope,
             identity: Some(&identity),
             target: ClaimTarget::UserInfo,
+            of_scopes: true,
         }
         .claims(facts)?;
         claims.insert("sub".to_owned(), json!(subject));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::outbox::Event;
-use auth_core::record::{Found, Unknown};
+use auth_core::record::Found;
 use auth_core::seal::{Artefact, Handle};
 use auth_core::{Secret, Tenant};
 use base64::Engine as _;
@@ -14,7 +14,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::client::authenticate::{self, AuthenticatedClient};
-use crate::client::{Client, GrantType, RedirectUri};
+use crate::client::{GrantType, RedirectUri};
 use crate::grant::issue::TokenSet;
 use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
@@ -82,7 +82,9 @@ impl RedeemCode {
             return Err(Refusal::invalid_grant("the account is disabled or deleted").into());
         };
         let Some(grant_id) = handle.lineage.grant else { return Err(unknown().into()) };
-        let grant = self.grant(client.client(), &code.value, cx);
+        let begun = self.begun(handle, &code.value, facts, cx)?;
+        let config = &self.request.policy.config;
+        let grant = Grant::of(&code.value, client.client(), config, cx.now);
         let audience = self.request.audience(&grant.audience, client.client())?;
         let refresh = self.begin_family(&client, &grant, handle, cx);
         let (refresh_token, family) = refresh.unzip();
@@ -98,7 +100,12 @@ impl RedeemCode {
             refresh_token,
         }
         .issue(facts, cx)?;
-        let mut batch = cx.batch().write(used(&code)?).write(Grant::at(&grant_id).create(&grant));
+        let grant = match begun {
+            // Checked, not only read: a revocation that comes first wins.
+            Some(begun) => begun.unchanged(),
+            None => Grant::at(&grant_id).create(&grant),
+        };
+        let mut batch = cx.batch().write(used(&code)?).write(grant);
         if let Some(family) = family {
             batch.push(RefreshFamily::at(&grant_id).create(&family));
         }
@@ -141,24 +148,19 @@ impl RedeemCode {
         }
     }
 
-    fn grant(&self, client: &Client, code: &AuthorizationCode, cx: &Cx<'_>) -> Grant {
-        let config = &self.request.policy.config;
-        Grant {
-            client_id: code.client_id.clone(),
-            sign_in: code.sign_in.clone(),
-            scope: code.scope.clone(),
-            audience: code.audience.clone(),
-            extra: code.extra.clone(),
-            generations: code.generations,
-            revoked: false,
-            created_at: cx.now,
-            // The last token is issued at the end of the family, and lives on from there.
-            keep_until: cx
-                .now
-                .saturating_add(config.refresh.absolute_lifetime)
-                .saturating_add(client.access_token_lifetime(config.tokens.access_token_lifetime)),
-            unknown: Unknown::default(),
+    /// The grant, if an access token that came with the code began it; that one may have been revoked.
+    fn begun(
+        &self,
+        handle: &Handle,
+        code: &AuthorizationCode,
+        facts: &Facts,
+        cx: &Cx<'_>,
+    ) -> Result<Option<Arc<Found<Grant>>>, Stop<Refusal>> {
+        if !code.granted {
+            return Ok(None);
         }
+        let over = || Refusal::invalid_grant("the grant that the code belongs to is over");
+        Ok(Some(liveness::live_grant(&handle.lineage, facts, cx.now)?.ok_or_else(over)?))
     }
 
     fn begin_family(

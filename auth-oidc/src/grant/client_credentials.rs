@@ -52,7 +52,7 @@ impl ClientCredentials {
                 client: authenticated.generation(),
                 ..Generations::default()
             },
-            with_id_token: false,
+            at_once: false,
         }
         .issue(facts, cx)?;
         let response = TokenResponse {

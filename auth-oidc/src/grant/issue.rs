@@ -10,7 +10,7 @@ use crate::provider::Policy;
 use crate::token::OutgoingToken;
 use crate::token::access::AccessRequest;
 use crate::token::grant::Grant;
-use crate::token::id::IdTokenRequest;
+use crate::token::id::{IdTokenRequest, Release};
 
 /// The tokens of a grant at one moment.
 pub(super) struct TokenSet<'a> {
@@ -42,7 +42,7 @@ impl TokenSet<'_> {
             scope: self.scope,
             audience: self.audience,
             generations: self.grant.generations,
-            with_id_token,
+            at_once: with_id_token,
         }
         .issue(facts, cx)?;
         let id_token = match (with_id_token, &access.token) {
@@ -56,7 +56,9 @@ impl TokenSet<'_> {
                     scope: self.scope,
                     identity: self.identity,
                     nonce: self.nonce,
-                    access_token,
+                    access_token: Some(access_token),
+                    code: None,
+                    release: Release::Nothing,
                 }
                 .issue(facts, cx)?,
             ),

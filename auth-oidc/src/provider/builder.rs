@@ -21,8 +21,8 @@ use crate::client::Client;
 use crate::deletion::{DeleteClient, DeleteSubject};
 use crate::endpoint::{self, path};
 use crate::provider::{
-    BuildError, Config, Inner, PkcePolicy, Problem, Provider, RefreshPolicy, ScopeDefinition,
-    SessionPolicy, TokenPolicy,
+    BuildError, Config, Inner, PkcePolicy, Problem, Provider, RefreshPolicy, ResponseTypePolicy,
+    ScopeDefinition, SessionPolicy, TokenPolicy,
 };
 
 /// Collects what a provider needs. Nothing is done before [`ProviderBuilder::build`].
@@ -178,6 +178,13 @@ impl ProviderBuilder {
     /// Does not require PKCE of clients that authenticate. RFC 9700 §2.1.1 recommends it for all.
     pub fn insecure_pkce_for_public_clients_only(mut self) -> Self {
         self.config.pkce = PkcePolicy::InsecurePublicClientsOnly;
+        self
+    }
+
+    /// Permits more answers of the authorization endpoint than codes; each client registers its own by
+    /// [`Client::response_type`].
+    pub fn response_types(mut self, policy: ResponseTypePolicy) -> Self {
+        self.config.response_types = policy;
         self
     }
 

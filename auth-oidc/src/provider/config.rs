@@ -6,7 +6,7 @@ use auth_core::Scopes;
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::keys::SigningAlgorithm;
 
-use crate::client::AccessTokenFormat;
+use crate::client::{AccessTokenFormat, ResponseType};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -78,6 +78,32 @@ pub enum PkcePolicy {
     InsecurePublicClientsOnly,
 }
 
+/// What the authorization endpoint may answer with. What travels through the browser can be taken there, so that
+/// RFC 9700 §2.1.2 advises against all but codes; the rest is for relying parties that cannot do it yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseTypePolicy {
+    /// Codes only.
+    #[default]
+    Code,
+    /// Id tokens, too: `id_token` and `code id_token`.
+    IdTokens,
+    /// Access tokens, too: every [`ResponseType`].
+    InsecureAccessTokens,
+}
+
+impl ResponseTypePolicy {
+    /// Whether a response type is supported.
+    #[must_use]
+    pub fn permits(self, response_type: ResponseType) -> bool {
+        match self {
+            Self::Code => response_type == ResponseType::Code,
+            Self::IdTokens => !response_type.has_token(),
+            Self::InsecureAccessTokens => true,
+        }
+    }
+}
+
 /// Login sessions at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -137,6 +163,8 @@ pub struct Config {
     pub refresh: RefreshPolicy,
     /// PKCE.
     pub pkce: PkcePolicy,
+    /// What the authorization endpoint may answer with. Default: codes only.
+    pub response_types: ResponseTypePolicy,
     /// Login sessions.
     pub sessions: SessionPolicy,
     /// Scopes besides the standard ones.
@@ -169,6 +197,7 @@ impl Default for Config {
             tokens: TokenPolicy::default(),
             refresh: RefreshPolicy::default(),
             pkce: PkcePolicy::default(),
+            response_types: ResponseTypePolicy::default(),
             sessions: SessionPolicy::default(),
             scopes: Vec::new(),
             acr_values: Vec::new(),

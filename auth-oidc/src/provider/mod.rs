@@ -26,7 +26,10 @@ use http::{HeaderName, StatusCode};
 use tracing::{Instrument, debug, field, info, info_span};
 
 pub use builder::ProviderBuilder;
-pub use config::{Config, PkcePolicy, RefreshPolicy, ScopeDefinition, SessionPolicy, TokenPolicy};
+pub use config::{
+    Config, PkcePolicy, RefreshPolicy, ResponseTypePolicy, ScopeDefinition, SessionPolicy,
+    TokenPolicy,
+};
 pub use health::Readiness;
 pub use problem::{BuildError, Problem};
 

@@ -5,6 +5,8 @@ use auth_core::keys::{CompactJws, PublishedKeys};
 use auth_core::{SessionId, Tenant};
 use serde_json::Value;
 
+use crate::token::id;
+
 /// What a hint says. It names somebody and never authenticates them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdTokenHint {
@@ -27,7 +29,7 @@ pub(crate) fn verify(
     let jws = CompactJws::parse(hint).map_err(|_| NotOurs)?;
     let key = jws.header().kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(NotOurs)?;
     // An access token is signed by the same keys and is no id token (RFC 8725 §3.11).
-    if jws.header().typ.as_deref() != Some("JWT") {
+    if jws.header().typ.as_deref() != Some(id::TYP) {
         return Err(NotOurs);
     }
     let claims = jws.verify(&key.jwk).map_err(|_| NotOurs)?;

@@ -96,8 +96,9 @@ pub(crate) struct AccessRequest<'a> {
     pub(crate) scope: &'a Scopes,
     pub(crate) audience: &'a [String],
     pub(crate) generations: Generations,
-    /// Whether an id token comes with it, which holds a digest of it.
-    pub(crate) with_id_token: bool,
+    /// Whether its text is needed before all is decided: for the digest in an id token that comes with it, or
+    /// for a redirect.
+    pub(crate) at_once: bool,
 }
 
 impl AccessRequest<'_> {
@@ -108,6 +109,7 @@ impl AccessRequest<'_> {
             scope: self.scope,
             identity: self.granted.map(|(_, _, identity)| identity),
             target: ClaimTarget::AccessToken,
+            of_scopes: false,
         };
         let mut audience = self.audience.to_vec();
         for added in request.audience() {
@@ -205,7 +207,7 @@ impl AccessRequest<'_> {
             }
         }
         let algorithm = self.config.tokens.signing_algorithm;
-        let token = match self.with_id_token {
+        let token = match self.at_once {
             true => OutgoingToken::Whole(sign(self.keys, algorithm, TYP, &claims, facts, cx)?),
             false => sign_later(self.keys, algorithm, TYP, &claims, cx)?,
         };

@@ -52,14 +52,15 @@ pub(crate) struct ClaimRequest<'a> {
     /// `None` for a client that acts for itself.
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) target: ClaimTarget,
+    /// Whether the claims of the granted scopes are among them (OpenID Connect Core §5.4).
+    pub(crate) of_scopes: bool,
 }
 
 impl ClaimRequest<'_> {
-    /// The claims of the granted scopes (OpenID Connect Core §5.4), of the client's mappers and of the
-    /// hook; none of the protocol's own.
+    /// The claims of the granted scopes, of the client's mappers and of the hook; none of the protocol's own.
     pub(crate) fn claims(&self, facts: &Facts) -> Result<Map<String, Value>, Need> {
         let mut claims = Map::new();
-        if let (ClaimTarget::UserInfo, Some(identity)) = (self.target, self.identity) {
+        if let Some(identity) = self.identity.filter(|_| self.of_scopes) {
             for scope in self.scope.iter() {
                 for name in self.config.claims_of(scope) {
                     if let Some(value) = identity.claims.get(name) {

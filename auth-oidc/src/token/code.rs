@@ -36,6 +36,9 @@ pub(crate) struct AuthorizationCode {
     /// Redeemed, or burnt by an attempt that failed: in either case it is worth nothing any more.
     #[serde(default)]
     pub(crate) used: bool,
+    /// Its grant is there already: an access token came with the code.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) granted: bool,
     #[serde(flatten)]
     pub(crate) unknown: Unknown,
 }

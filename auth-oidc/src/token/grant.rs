@@ -6,7 +6,10 @@ use auth_core::{ClientId, GrantId, Scopes, SessionId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::client::Client;
 use crate::deletion::ByRelation;
+use crate::provider::Config;
+use crate::token::code::AuthorizationCode;
 
 /// The parent of all tokens of one sign-in. Revoking it revokes them all without enumerating one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +68,30 @@ pub(crate) struct Generations {
 }
 
 impl Grant {
+    /// What a code stands for, as it is when the first token of it is issued.
+    pub(crate) fn of(
+        code: &AuthorizationCode,
+        client: &Client,
+        config: &Config,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            client_id: code.client_id.clone(),
+            sign_in: code.sign_in.clone(),
+            scope: code.scope.clone(),
+            audience: code.audience.clone(),
+            extra: code.extra.clone(),
+            generations: code.generations,
+            revoked: false,
+            created_at: now,
+            // The last token is issued at the end of the family, and lives on from there.
+            keep_until: now
+                .saturating_add(config.refresh.absolute_lifetime)
+                .saturating_add(client.access_token_lifetime(config.tokens.access_token_lifetime)),
+            unknown: Unknown::default(),
+        }
+    }
+
     pub(crate) fn at(id: &GrantId) -> TypedKey<Self> {
         Self::key(&[id.as_bytes()])
     }

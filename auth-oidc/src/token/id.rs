@@ -6,13 +6,16 @@ use auth_core::{Identity, Scopes, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::client::{ClaimTarget, Client};
 use crate::provider::Config;
 use crate::token::claims::{ClaimRequest, without_reserved};
 use crate::token::grant::Grant;
-use crate::token::{OutgoingToken, sign_later, token_id};
+use crate::token::{OutgoingToken, sign, sign_later, token_id};
+
+/// The type of an id token.
+pub(crate) const TYP: &str = "JWT";
 
 /// What an id token is issued for.
 pub(crate) struct IdTokenRequest<'a> {
@@ -26,17 +29,47 @@ pub(crate) struct IdTokenRequest<'a> {
     /// Of the authorization request; a refreshed id token has none (OpenID Connect Core §12.2).
     pub(crate) nonce: Option<&'a str>,
     /// The access token that comes with it, for `at_hash`.
-    pub(crate) access_token: &'a Secret,
+    pub(crate) access_token: Option<&'a Secret>,
+    /// The code that comes with it, for `c_hash` (OpenID Connect Core §3.3.2.11).
+    pub(crate) code: Option<&'a Secret>,
+    pub(crate) release: Release,
+}
+
+/// What an id token says of the person, beside what mappers and hook add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Nothing: the userinfo endpoint does.
+    Nothing,
+    /// The claims of the granted scopes.
+    Scopes,
 }
 
 impl IdTokenRequest<'_> {
+    /// Signed when all is decided.
     pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<OutgoingToken, Need> {
+        let claims = self.claims(facts, cx)?;
+        sign_later(self.keys, self.algorithm(), TYP, &claims, cx)
+    }
+
+    /// Signed at once, for a redirect.
+    pub(crate) fn issue_at_once(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Secret, Need> {
+        let claims = self.claims(facts, cx)?;
+        sign(self.keys, self.algorithm(), TYP, &claims, facts, cx)
+    }
+
+    fn algorithm(&self) -> SigningAlgorithm {
+        let registered = self.client.id_token_signed_response_alg;
+        registered.unwrap_or(self.config.tokens.signing_algorithm)
+    }
+
+    fn claims(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Map<String, Value>, Need> {
         let request = ClaimRequest {
             config: self.config,
             client: self.client,
             scope: self.scope,
             identity: Some(self.identity),
             target: ClaimTarget::IdToken,
+            of_scopes: self.release == Release::Scopes,
         };
         let mut claims = request.claims(facts)?;
         claims.extend(without_reserved(&self.grant.extra.id_token));
@@ -54,9 +87,12 @@ impl IdTokenRequest<'_> {
         put("jti", json!(jti));
         put("sid", json!(sign_in.sid));
         put("auth_time", json!(sign_in.auth_time.as_secs()));
-        let algorithm = self.client.id_token_signed_response_alg;
-        let algorithm = algorithm.unwrap_or(self.config.tokens.signing_algorithm);
-        put("at_hash", json!(left_half(algorithm, self.access_token.expose())));
+        let algorithm = self.algorithm();
+        for (name, of) in [("at_hash", self.access_token), ("c_hash", self.code)] {
+            if let Some(of) = of {
+                put(name, json!(left_half(algorithm, of.expose())));
+            }
+        }
         if let Some(nonce) = self.nonce {
             put("nonce", json!(nonce));
         }
@@ -66,11 +102,11 @@ impl IdTokenRequest<'_> {
         if !sign_in.amr.is_empty() {
             put("amr", json!(sign_in.amr));
         }
-        sign_later(self.keys, algorithm, "JWT", &claims, cx)
+        Ok(claims)
     }
 }
 
-/// The left half of the token's hash, by the hash of the id token's algorithm (OpenID Connect Core
+/// The left half of a token's or code's hash, by the hash of the id token's algorithm (OpenID Connect Core
 /// §3.1.3.6): SHA-256, or SHA-512 for Ed25519 (RFC 8032 §5.1).
 fn left_half(algorithm: SigningAlgorithm, token: &str) -> String {
     let hash = match algorithm {

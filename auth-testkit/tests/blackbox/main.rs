@@ -35,6 +35,7 @@ mod pkce;
 mod ports;
 mod refr;
 mod replicas;
+mod response_types;
 mod revocation;
 mod rotation;
 mod ruri;

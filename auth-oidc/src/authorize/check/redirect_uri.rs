@@ -4,7 +4,7 @@ use auth_core::Issuer;
 use auth_core::http::Form;
 
 use crate::authorize::{PageError, ResponseMode, ValidatedRedirect};
-use crate::client::{Client, RedirectUri};
+use crate::client::{Client, RedirectUri, ResponseType};
 use crate::refusal::ErrorCode;
 
 /// Validates where the answer goes. Until this has succeeded there is no way to redirect.
@@ -23,7 +23,12 @@ pub(crate) fn redirect_uri(
              compared byte by byte",
         ));
     }
-    let mode = form.get("response_mode").map_or(Some(ResponseMode::Query), |requested| {
+    // An error travels as the answer would (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
+    let usual = match form.get("response_type").and_then(ResponseType::parse) {
+        None | Some(ResponseType::Code) => ResponseMode::Query,
+        Some(_) => ResponseMode::Fragment,
+    };
+    let mode = form.get("response_mode").map_or(Some(usual), |requested| {
         ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == requested)
     });
     let mode = mode.ok_or_else(|| {

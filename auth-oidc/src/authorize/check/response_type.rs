@@ -1,32 +1,41 @@
-//! `response_type`: `code` (RFC 9700 §2.1.2).
+//! `response_type`: what the provider permits and the client is registered for (RFC 6749 §3.1.1,
+//! OpenID Connect Core §3.2.2.1, §3.3.2.1).
 
 use auth_core::http::Form;
 
-use crate::authorize::{RedirectError, ValidatedRedirect};
-use crate::client::{Client, GrantType};
+use crate::authorize::{RedirectError, ResponseMode, ValidatedRedirect};
+use crate::client::{Client, ResponseType};
+use crate::provider::ResponseTypePolicy;
 use crate::refusal::ErrorCode;
 
 pub(crate) fn response_type(
     form: &Form,
     client: &Client,
+    policy: ResponseTypePolicy,
     to: &ValidatedRedirect,
-) -> Result<(), RedirectError> {
-    match form.get("response_type") {
-        Some("code") if client.may_use(GrantType::AuthorizationCode) => Ok(()),
-        Some("code") => Err(RedirectError::new(
-            to,
-            ErrorCode::UnauthorizedClient,
-            "the client is not registered for the authorization_code grant",
-        )),
-        None => Err(RedirectError::new(
-            to,
-            ErrorCode::InvalidRequest,
-            "the parameter 'response_type' is missing",
-        )),
-        Some(_) => Err(RedirectError::new(
-            to,
-            ErrorCode::UnsupportedResponseType,
-            "the parameter 'response_type' is not 'code', the only one supported here",
-        )),
+) -> Result<ResponseType, RedirectError> {
+    let refuse = |error, text| Err(RedirectError::new(to, error, text));
+    let Some(asked) = form.get("response_type") else {
+        return refuse(ErrorCode::InvalidRequest, "the parameter 'response_type' is missing");
+    };
+    let permitted = ResponseType::parse(asked).filter(|asked| policy.permits(*asked));
+    let Some(response_type) = permitted else {
+        let text = "the parameter 'response_type' is not one that is supported here";
+        return refuse(ErrorCode::UnsupportedResponseType, text);
+    };
+    if !client.may_ask_for(response_type) {
+        let text = "the client is not registered for this response type and its grant types";
+        return refuse(ErrorCode::UnauthorizedClient, text);
     }
+    if response_type != ResponseType::Code && to.mode == ResponseMode::Query {
+        // Servers keep queries in their logs, and send them on as `Referer`.
+        let to = ValidatedRedirect { mode: ResponseMode::Fragment, ..to.clone() };
+        let text = "the parameter 'response_mode' is query, which no token may travel in";
+        return Err(RedirectError::new(&to, ErrorCode::InvalidRequest, text));
+    }
+    if response_type.has_id_token() && form.get("nonce").is_none() {
+        let text = "the parameter 'nonce' is missing: an id token from this endpoint needs one";
+        return refuse(ErrorCode::InvalidRequest, text);
+    }
+    Ok(response_type)
 }

@@ -4,13 +4,14 @@ use auth_core::Scopes;
 use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
-use crate::client::Client;
+use crate::client::{Client, ResponseType};
 use crate::refusal::ErrorCode;
 
 /// The scopes that are asked for, with the client's default ones. Asking for nothing never means all.
 pub(crate) fn scope(
     form: &Form,
     client: &Client,
+    response_type: ResponseType,
     to: &ValidatedRedirect,
 ) -> Result<Scopes, RedirectError> {
     let refuse = |text: String| RedirectError::new(to, ErrorCode::InvalidScope, text);
@@ -23,6 +24,15 @@ pub(crate) fn scope(
     client.default_scope.iter().for_each(|default| scope.insert(default));
     if scope.is_empty() {
         return Err(refuse("the parameter 'scope' is missing or empty".to_owned()));
+    }
+    if response_type.has_id_token() && !scope.contains("openid") {
+        let text =
+            "the parameter 'scope' has no openid, which an id token from this endpoint needs";
+        return Err(refuse(text.to_owned()));
+    }
+    // Nothing would be issued for it (OpenID Connect Core §11).
+    if !response_type.has_code() {
+        scope = scope.iter().filter(|s| *s != "offline_access").map(str::to_owned).collect();
     }
     Ok(scope)
 }
