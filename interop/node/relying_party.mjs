@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto'
 
 import * as client from 'openid-client'
 
+import { discover, expect, explain } from './openid.mjs'
 import { Person } from './person.mjs'
 
 try {
@@ -32,18 +33,6 @@ async function run(told) {
   await revoke(config, told, current, seen)
   await logout(config, told, tokens, person, seen)
   return seen
-}
-
-async function discover(told, seen) {
-  const authentication =
-    told.client_secret === undefined ? client.None() : client.ClientSecretBasic(told.client_secret)
-  const config = await client.discovery(new URL(told.issuer), told.client_id, undefined, authentication, {
-    execute: isHttp(told.issuer) ? [client.allowInsecureRequests] : [],
-  })
-  seen.issuer = config.serverMetadata().issuer
-  expect(seen.issuer === told.issuer, `the issuer is ${seen.issuer}, not ${told.issuer}`)
-  seen.steps.push('discovery')
-  return config
 }
 
 /// Authorization code with PKCE, state and nonce. The library checks state, `iss` of the response, and
@@ -170,19 +159,4 @@ function atHash(idToken, accessToken) {
   const size = header.alg === 'EdDSA' || header.alg === 'Ed25519' ? '512' : header.alg.slice(-3)
   const hash = createHash(`sha${size}`).update(accessToken, 'ascii').digest()
   return hash.subarray(0, hash.length / 2).toString('base64url')
-}
-
-function isHttp(url) {
-  return new URL(url).protocol === 'http:'
-}
-
-function expect(holds, otherwise) {
-  if (!holds) throw new Error(otherwise)
-}
-
-function explain(error) {
-  const parts = [error.message]
-  if (error.error !== undefined) parts.push(`error=${error.error} ${error.error_description ?? ''}`.trim())
-  if (error.cause !== undefined) parts.push(`cause: ${error.cause.message ?? JSON.stringify(error.cause)}`)
-  return parts.join('; ')
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use auth_core::keys::SigningAlgorithm;
+use auth_oidc::client::{Client, ResponseType};
+use auth_oidc::provider::ResponseTypePolicy;
 use auth_testkit::Browser;
 use http::StatusCode;
 use openidconnect::core::{
@@ -133,6 +135,30 @@ blackbox! {
         let world = World::start(setup).await;
         let test = "interop::relying_party_openid_client_js";
         scripted(test, "AUTH_TEST_NODE", "node/relying_party.mjs", &world).await;
+    }
+
+    async fn front_channel_openid_client_js(setup: Setup) {
+        let world = World::with(setup, |builder| {
+            let client = [ResponseType::CodeIdToken, ResponseType::IdToken]
+                .into_iter()
+                .fold(web().id_token_alg(SigningAlgorithm::Rs256), Client::response_type);
+            builder.response_types(ResponseTypePolicy::IdTokens).client(client)
+        })
+        .await;
+        let test = "interop::front_channel_openid_client_js";
+        let client = json!({
+            "client_id": "web",
+            "client_secret": SECRET,
+            "redirect_uri": WEB_CALLBACK,
+            "scope": "openid email",
+        });
+        let seen = script(test, "AUTH_TEST_NODE", "node/front_channel.mjs", &world, client).await;
+        let Some(seen) = seen else { return };
+        assert_eq!(seen["steps"], json!(["discovery", "hybrid", "discovery", "implicit"]));
+        assert_eq!(seen["hybrid"], "u-alice");
+        assert_eq!(seen["userinfo"]["email"], "alice@example.com");
+        assert_eq!(seen["implicit"]["sub"], "u-alice");
+        assert_eq!(seen["implicit"]["email"], "alice@example.com");
     }
 
     async fn relying_party_authlib_py(setup: Setup) {

@@ -1,0 +1,30 @@
+// What every relying party built on openid-client begins and ends with.
+
+import * as client from 'openid-client'
+
+export async function discover(told, seen) {
+  const authentication =
+    told.client_secret === undefined ? client.None() : client.ClientSecretBasic(told.client_secret)
+  const config = await client.discovery(new URL(told.issuer), told.client_id, undefined, authentication, {
+    execute: isHttp(told.issuer) ? [client.allowInsecureRequests] : [],
+  })
+  seen.issuer = config.serverMetadata().issuer
+  expect(seen.issuer === told.issuer, `the issuer is ${seen.issuer}, not ${told.issuer}`)
+  seen.steps.push('discovery')
+  return config
+}
+
+function isHttp(url) {
+  return new URL(url).protocol === 'http:'
+}
+
+export function expect(holds, otherwise) {
+  if (!holds) throw new Error(otherwise)
+}
+
+export function explain(error) {
+  const parts = [error.message]
+  if (error.error !== undefined) parts.push(`error=${error.error} ${error.error_description ?? ''}`.trim())
+  if (error.cause !== undefined) parts.push(`cause: ${error.cause.message ?? JSON.stringify(error.cause)}`)
+  return parts.join('; ')
+}
