@@ -18,6 +18,8 @@ pub enum ResponseType {
     /// A code, redeemed at the token endpoint (RFC 6749 §4.1).
     #[default]
     Code,
+    /// An access token alone (RFC 6749 §4.2).
+    Token,
     /// An id token alone (OpenID Connect Core §3.2).
     IdToken,
     /// An id token and an access token (OpenID Connect Core §3.2).
@@ -32,8 +34,9 @@ pub enum ResponseType {
 
 impl ResponseType {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Code,
+        Self::Token,
         Self::IdToken,
         Self::IdTokenToken,
         Self::CodeIdToken,
@@ -46,6 +49,7 @@ impl ResponseType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Code => "code",
+            Self::Token => "token",
             Self::IdToken => "id_token",
             Self::IdTokenToken => "id_token token",
             Self::CodeIdToken => "code id_token",
@@ -69,19 +73,19 @@ impl ResponseType {
     /// Whether it brings a code.
     #[must_use]
     pub const fn has_code(self) -> bool {
-        !matches!(self, Self::IdToken | Self::IdTokenToken)
+        !matches!(self, Self::Token | Self::IdToken | Self::IdTokenToken)
     }
 
     /// Whether it brings an access token through the browser.
     #[must_use]
     pub const fn has_token(self) -> bool {
-        matches!(self, Self::IdTokenToken | Self::CodeToken | Self::CodeIdTokenToken)
+        !matches!(self, Self::Code | Self::IdToken | Self::CodeIdToken)
     }
 
     /// Whether it brings an id token through the browser.
     #[must_use]
     pub const fn has_id_token(self) -> bool {
-        !matches!(self, Self::Code | Self::CodeToken)
+        !matches!(self, Self::Code | Self::Token | Self::CodeToken)
     }
 }
 
@@ -118,9 +122,7 @@ mod tests {
             let count = words.into_iter().filter(|word| *word).count();
             assert_eq!(count, known.as_str().split(' ').count());
         }
-        for other in
-            ["", " ", "token", "none", "code code", "code  id_token", "CODE", "code id_token x"]
-        {
+        for other in ["", " ", "none", "code code", "code  id_token", "CODE", "code id_token x"] {
             assert_eq!(ResponseType::parse(other), None, "{other}");
         }
     }

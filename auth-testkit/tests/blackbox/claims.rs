@@ -159,7 +159,7 @@ blackbox! {
         }
     }
 
-    async fn o_02_a_hook_adds_claims_and_none_of_the_protocol(setup: Setup) {
+    async fn a_172_a_hook_adds_claims_and_none_of_the_protocol(setup: Setup) {
         let client = web().access_token_format(AccessTokenFormat::Jwt);
         let world = World::with(setup, |builder| builder.claims_hook(Echo).client(client)).await;
         let tokens = tokens_for(&world, "openid email").await;

@@ -35,6 +35,15 @@ async fn signed_in(world: &World) -> (Browser, Tokens) {
     (browser, tokens)
 }
 
+/// Tokens that end with the session of the browser.
+async fn sign_in_online(world: &World, browser: &Browser) -> Tokens {
+    let online = request("web").set("scope", "openid");
+    let callback = authorize(world, browser, &ALICE, &online).await.callback();
+    let tokens = Tokens::of(&redeem(world, WEB, &callback.code()).await);
+    assert!(is_active(world, &tokens.access).await);
+    tokens
+}
+
 async fn is_signed_in(world: &World, browser: &Browser) -> bool {
     let silent = request("web").set("prompt", "none");
     let callback = open(world, browser, &silent.url(world)).await.callback();
@@ -113,7 +122,7 @@ blackbox! {
         }
     }
 
-    async fn o_07_an_unregistered_uri_gets_a_page(setup: Setup) {
+    async fn a_178_an_unregistered_uri_gets_a_page(setup: Setup) {
         let world = World::start(setup).await;
         let (browser, tokens) = signed_in(&world).await;
         let uris = [
@@ -156,7 +165,7 @@ blackbox! {
         assert_eq!(open(&world, &browser, &good).await.callback().url.as_str(), WEB_BYE);
     }
 
-    async fn o_07_a_modified_or_foreign_hint_gets_a_page(setup: Setup) {
+    async fn a_179_a_modified_or_foreign_hint_gets_a_page(setup: Setup) {
         // Its access tokens differ from id tokens by their type only.
         let audience = ClaimMapper::audience("web");
         let client = web().access_token_format(AccessTokenFormat::Jwt).claim(audience);
@@ -322,7 +331,7 @@ blackbox! {
         assert!(page.text().contains("로그아웃했어요"), "{}", page.text());
     }
 
-    async fn o_07_challenge_and_verifier_belong_to_one_browser(setup: Setup) {
+    async fn a_180_challenge_and_verifier_belong_to_one_browser(setup: Setup) {
         let world = World::start(setup).await;
         let (browser, _) = signed_in(&world).await;
         let (stranger, _) = signed_in(&world).await;
@@ -349,7 +358,7 @@ blackbox! {
         assert!(is_signed_in(&world, &browser).await);
     }
 
-    async fn o_07_a_slow_request_does_not_revive_the_session(setup: Setup) {
+    async fn a_189_a_slow_request_does_not_revive_the_session(setup: Setup) {
         let world = World::start(setup).await;
         let browser = Browser::new();
         // Three requests are under way: one comes from the login page, one stands before the consent
@@ -408,7 +417,47 @@ blackbox! {
         }
     }
 
-    async fn o_07_the_tokens_of_the_session_end_with_it(setup: Setup) {
+    async fn a_181_a_cookie_of_a_session_that_ended_is_worth_nothing(setup: Setup) {
+        let world = World::start(setup).await;
+        let (browser, tokens) = signed_in(&world).await;
+        let cookie = browser.cookie(SESSION).unwrap();
+        let online = sign_in_online(&world, &browser).await;
+        let url = logout_url(&world, &[("id_token_hint", &tokens.id)]);
+        assert_page(&open(&world, &browser, &url).await.page(), 200);
+        assert!(browser.cookie(SESSION).is_none());
+        // Whoever kept it has nothing: not here, not in another browser, not at another process.
+        let elsewhere = Browser::new();
+        for holder in [&browser, &elsewhere] {
+            holder.set_cookie(SESSION, &cookie);
+            assert!(!is_signed_in(&world, holder).await);
+        }
+        let node = world.another_node().await;
+        let silent = request("web").set("prompt", "none").url(&world);
+        let silent = silent.replace(&world.issuer, &node.base);
+        let request = Browser::new().http().get(&silent);
+        let reply = Browser::new().send(request.header("cookie", format!("{SESSION}={cookie}"))).await;
+        let location = reply.unwrap().location().unwrap();
+        assert_eq!(Callback::of(location).get("error"), "login_required");
+        assert!(!is_active(&world, &online.access).await);
+    }
+
+    async fn a_188_nobody_is_signed_out_by_being_sent_there(setup: Setup) {
+        let world = World::start(setup).await;
+        let (browser, tokens) = signed_in(&world).await;
+        let before = world.store.snapshot();
+        for parameters in [vec![], vec![("client_id", "web")], vec![("state", "s")], vec![("logout_hint", "alice")]] {
+            for _ in 0..20 {
+                ask(&world, &browser, &parameters).await;
+            }
+        }
+        assert!(is_signed_in(&world, &browser).await);
+        assert_eq!(world.store.since(before).commits, 1, "the code of the check, and no question");
+        let good = logout_url(&world, &[("id_token_hint", &tokens.id)]);
+        assert_page(&open(&world, &browser, &good).await.page(), 200);
+        assert!(!is_signed_in(&world, &browser).await);
+    }
+
+    async fn a_185_the_tokens_of_the_session_end_with_it(setup: Setup) {
         let world = World::start(setup).await;
         let (browser, offline) = signed_in(&world).await;
         let online = request("web").set("scope", "openid");
@@ -430,7 +479,7 @@ blackbox! {
 }
 
 blackbox! {
-    async fn o_07_a_uri_that_was_removed_meanwhile_is_not_followed(setup: Setup) {
+    async fn a_184_a_uri_that_was_removed_meanwhile_is_not_followed(setup: Setup) {
         let world = World::start(setup).await;
         for removed in [false, true] {
             let browser = Browser::new();

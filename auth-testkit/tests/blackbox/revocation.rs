@@ -166,7 +166,7 @@ blackbox! {
         Tokens::of(&refresh(&world, WEB, &late).await);
     }
 
-    async fn a_token_for_another_api_is_refused_at_ours(setup: Setup) {
+    async fn a_170_a_token_for_another_api_is_refused_at_ours(setup: Setup) {
         const PAYMENTS: &str = "https://payments.example";
         const ORDERS: &str = "https://orders.example";
         let world = World::with(setup, |b| {

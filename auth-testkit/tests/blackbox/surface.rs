@@ -35,7 +35,7 @@ async fn preflight(world: &World, path: &str, origin: &str, method: &str) -> Rep
 }
 
 blackbox! {
-    async fn introspection_is_for_clients_that_authenticate(setup: Setup) {
+    async fn a_156_introspection_is_for_clients_that_authenticate(setup: Setup) {
         // Failures are not counted in the store here.
         let world = World::with(setup, |b| b.rate_limiter(crate::caut::without_limits())).await;
         let access = tokens(&world).await.access;
@@ -90,7 +90,7 @@ blackbox! {
         assert_eq!(head.header("content-length"), get.body.len().to_string());
     }
 
-    async fn scripts_of_listed_origins_may_call_some_endpoints(setup: Setup) {
+    async fn a_174_scripts_of_listed_origins_may_call_some_endpoints(setup: Setup) {
         let world = World::with(setup, |builder| builder.cors_origins([APP])).await;
         let origin = |reply: &Reply| reply.header("access-control-allow-origin").to_owned();
         let closed =
