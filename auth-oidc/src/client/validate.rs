@@ -1,7 +1,9 @@
 //! Checks a client's metadata before it is stored.
 
 use auth_core::Scopes;
-use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
 use url::Url;
 
 use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
@@ -125,16 +127,54 @@ fn check_keys(jwks: &JwkSet) -> Result<(), &'static str> {
     if jwks.keys.is_empty() || jwks.keys.len() > Client::MAX_KEYS {
         return Err("there are 1 to 20 keys");
     }
-    let asymmetric = |parameters: &AlgorithmParameters| {
-        matches!(
-            parameters,
-            AlgorithmParameters::EllipticCurve(_)
-                | AlgorithmParameters::RSA(_)
-                | AlgorithmParameters::OctetKeyPair(_)
-        )
+    jwks.keys.iter().try_for_each(check_key)
+}
+
+/// A public key that is long enough (RFC 7518 §3.3, §6), for an algorithm of its own kind.
+fn check_key(key: &Jwk) -> Result<(), &'static str> {
+    use KeyAlgorithm::{
+        ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512, RSA_OAEP, RSA_OAEP_256,
+        UNKNOWN_ALGORITHM,
     };
-    if !jwks.keys.iter().all(|key| asymmetric(&key.algorithm)) {
-        return Err("only public EC, RSA and OKP keys are taken");
+    let bytes = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+    let own: &[KeyAlgorithm] = match &key.algorithm {
+        AlgorithmParameters::RSA(rsa) => {
+            let (n, e) = (bytes(&rsa.n), bytes(&rsa.e));
+            if bits(&n) < 2048 || bits(&e) < 2 || e.last().is_none_or(|last| last % 2 == 0) {
+                return Err("an RSA key has 2048 bits or more and an odd exponent over 1");
+            }
+            &[RS256, RS384, RS512, PS256, PS384, PS512, RSA_OAEP, RSA_OAEP_256]
+        }
+        AlgorithmParameters::EllipticCurve(ec) => {
+            let length = match ec.curve {
+                EllipticCurve::P256 => 32,
+                EllipticCurve::P384 => 48,
+                EllipticCurve::P521 => 66,
+                _ => return Err("the curve of an EC key is P-256, P-384 or P-521"),
+            };
+            if [&ec.x, &ec.y].into_iter().any(|part| bytes(part).len() != length) {
+                return Err("the coordinates of an EC key are as long as its curve says");
+            }
+            &[ES256, ES384]
+        }
+        AlgorithmParameters::OctetKeyPair(okp) => {
+            if bytes(&okp.x).len() != 32 {
+                return Err("an OKP key has 32 bytes");
+            }
+            &[EdDSA]
+        }
+        _ => return Err("only public EC, RSA and OKP keys are taken"),
+    };
+    match key.common.key_algorithm {
+        // One that is not known here verifies nothing.
+        None | Some(UNKNOWN_ALGORITHM) => Ok(()),
+        Some(algorithm) if own.contains(&algorithm) => Ok(()),
+        Some(_) => Err("the `alg` of a key belongs to another kind of key"),
     }
-    Ok(())
+}
+
+/// The length of a number, in bits.
+fn bits(number: &[u8]) -> usize {
+    let Some(first) = number.iter().position(|byte| *byte != 0) else { return 0 };
+    (number.len() - first) * 8 - number[first].leading_zeros() as usize
 }

@@ -89,7 +89,11 @@ impl PresentedAccess {
             }
         };
         let parents_are_good = match lineage.grant {
-            Some(_) => liveness::live_grant(&lineage, facts, now)?.is_some(),
+            // Whose it is, the grant knows as well.
+            Some(_) => liveness::live_grant(&lineage, facts, now)?.is_some_and(|grant| {
+                token.subject.as_ref() == Some(&grant.value.sign_in.subject)
+                    && token.client_id == grant.value.client_id
+            }),
             None => true,
         };
         let good = now < token.expires_at
