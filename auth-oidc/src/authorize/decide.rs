@@ -212,7 +212,7 @@ impl Proceed<'_> {
             client: self.client,
             request: self.request,
             sign_in,
-            granted: &self.request.scope,
+            granted: &self.request.scope_to_consent(),
             extra: ExtraClaims::default(),
             generations,
         }

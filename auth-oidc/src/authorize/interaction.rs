@@ -79,8 +79,8 @@ pub(crate) fn consent_needed(
 ) -> Result<bool, RedirectError> {
     let assured = !client.is_public()
         || RedirectUri::register(request.redirect.uri()).is_ok_and(|uri| uri.assures_identity());
-    let remembered =
-        consent.is_some_and(|consent| consent.covers(&request.scope, &request.audience, now));
+    let scope = request.scope_to_consent();
+    let remembered = consent.is_some_and(|consent| consent.covers(&scope, &request.audience, now));
     let needed = request.prompt.consent || !assured || !(client.skip_consent || remembered);
     if needed && request.prompt.none {
         let text = "the person must be asked for consent";

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::authorize::{RedirectError, ValidatedRedirect, check};
 use crate::client::{Client, ResponseType};
 use crate::provider::Config;
+use crate::refusal::ErrorCode;
+use crate::token::requested_claims::RequestedClaims;
 
 /// What a client asks of the authorization endpoint (OpenID Connect Core §3.1.2.1). Every member has
 /// passed its check; only [`AuthorizationRequest::check`] makes one.
@@ -38,6 +40,11 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) acr_values: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) audience: Vec<String>,
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub(crate) claims: RequestedClaims,
+    /// Scopes beyond `scope` that release some of `claims`, and nothing else.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub(crate) claims_scope: Scopes,
 }
 
 /// `prompt` (OpenID Connect Core §3.1.2.1), without `none`.
@@ -79,16 +86,29 @@ impl AuthorizationRequest {
         let prompt = check::prompt(form, &redirect)?;
         let max_age = check::max_age(form, client, &redirect)?;
         let audience = check::resource::check(form, client, &redirect)?;
+        let claims = match scope.contains("openid") {
+            true => check::claims(form, &redirect)?,
+            false => RequestedClaims::default(),
+        };
+        let hinted_subject = match (hinted_subject, claims.subject()) {
+            (Some(hinted), Some(asked)) if hinted != asked => {
+                let text = "the parameters 'id_token_hint' and 'claims' name different people";
+                return Err(RedirectError::new(&redirect, ErrorCode::InvalidRequest, text));
+            }
+            (hinted, asked) => hinted.or_else(|| asked.map(str::to_owned)),
+        };
         let text = |name: &str| form.get(name).map(str::to_owned);
         // Levels are ordered: what is stronger than the weakest that is asked for will do as well.
         let asked = form.get("acr_values").unwrap_or_default();
         let is_asked = |known: &String| asked.split(' ').any(|level| level == known);
         let weakest = config.acr_values.iter().position(is_asked);
-        let acr_values = weakest.map(|weakest| config.acr_values[weakest..].to_vec());
+        let mut acr_values = claims.essential_levels();
+        if acr_values.is_empty() {
+            acr_values = weakest.map_or(Vec::new(), |from| config.acr_values[from..].to_vec());
+        }
         Ok(Self {
             client_id: client.client_id.clone(),
             response_type,
-            scope,
             nonce: text("nonce"),
             code_challenge,
             prompt,
@@ -96,9 +116,20 @@ impl AuthorizationRequest {
             login_hint: text("login_hint"),
             hinted_subject,
             ui_locales: text("ui_locales"),
-            acr_values: acr_values.unwrap_or_default(),
+            acr_values,
             audience,
+            claims_scope: claims.scopes(&scope, &client.scope, config),
+            claims,
+            scope,
             redirect,
+        })
+    }
+
+    /// What the person is asked to consent to.
+    pub(crate) fn scope_to_consent(&self) -> Scopes {
+        self.claims_scope.iter().fold(self.scope.clone(), |mut scope, of_claims| {
+            scope.insert(of_claims);
+            scope
         })
     }
 }

@@ -155,10 +155,10 @@ impl Challenge {
                     request.client_id.clone(),
                     view(request),
                     consent.sign_in.subject.clone(),
-                    request.scope.clone(),
+                    request.scope_to_consent(),
                 );
                 pending.optional_scope = client
-                    .map(|client| request.scope.intersection(&client.optional_scope))
+                    .map(|client| request.scope_to_consent().intersection(&client.optional_scope))
                     .unwrap_or_default();
                 pending.ui_locales = locales;
                 pending.context = consent.context.clone();

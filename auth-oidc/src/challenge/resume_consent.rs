@@ -127,7 +127,8 @@ fn remember_consent(
         // What was asked about now is as it was answered now; the rest stays, for no longer than before.
         let other = known.value.audience.iter().filter(|resource| !audience.contains(resource));
         audience = other.cloned().chain(audience.iter().cloned()).collect();
-        let rest = known.value.scope.iter().filter(|s| !question.request.scope.contains(s));
+        let asked = question.request.scope_to_consent();
+        let rest = known.value.scope.iter().filter(|s| !asked.contains(s));
         for before in rest {
             scope.insert(before);
             expires_at = [expires_at, known.value.expires_at].into_iter().flatten().min();

@@ -118,7 +118,7 @@ impl Settle {
                 }
             }
             (Question::Consent(consent), Ok(Accept::Consent(accept))) => {
-                if !accept.grant_scope.is_subset(&consent.request.scope) {
+                if !accept.grant_scope.is_subset(&consent.request.scope_to_consent()) {
                     return Err(DeskError::Unfit("grant_scope goes beyond what was asked for"));
                 }
                 Answer::Consent {

@@ -101,7 +101,7 @@ pub(super) async fn answer(provider: &Provider) -> Response {
         ui_locales_supported: provider.pages().locales(),
         acr_values_supported: config.acr_values.iter().map(String::as_str).collect(),
         authorization_response_iss_parameter_supported: true,
-        claims_parameter_supported: false,
+        claims_parameter_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
     })

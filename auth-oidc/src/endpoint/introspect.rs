@@ -21,6 +21,7 @@ use crate::stop::Stop;
 use crate::token::liveness;
 use crate::token::presented::{LiveAccess, PresentedToken};
 use crate::token::refresh::{RefreshFamily, Standing};
+use crate::token::requested_claims::RequestedClaims;
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     // Without credentials a caller learns nothing, not even what is wrong (RFC 7662 §2.1).
@@ -107,6 +108,7 @@ impl Introspect {
             issued_at: grant.created_at,
             expires_at: family.value.idle_until,
             claims: Map::new(),
+            requested: RequestedClaims::default(),
         }))
     }
 }

@@ -98,6 +98,7 @@ impl Decision for UserInfo {
             identity: Some(&identity),
             target: ClaimTarget::UserInfo,
             of_scopes: true,
+            requested: Some(&live.requested),
         }
         .claims(facts)?;
         claims.insert("sub".to_owned(), json!(subject));

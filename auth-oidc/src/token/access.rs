@@ -110,6 +110,7 @@ impl AccessRequest<'_> {
             identity: self.granted.map(|(_, _, identity)| identity),
             target: ClaimTarget::AccessToken,
             of_scopes: false,
+            requested: None,
         };
         let mut audience = self.audience.to_vec();
         for added in request.audience() {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{ClaimMapper, ClaimSource, ClaimTarget, Client};
 use crate::provider::Config;
+use crate::token::requested_claims::RequestedClaims;
 
 /// Claims that belong to the protocol. No mapper and no hook sets them; `aud` of access tokens alone may
 /// be added to.
@@ -54,10 +55,12 @@ pub(crate) struct ClaimRequest<'a> {
     pub(crate) target: ClaimTarget,
     /// Whether the claims of the granted scopes are among them (OpenID Connect Core §5.4).
     pub(crate) of_scopes: bool,
+    /// Claims that were asked for one by one.
+    pub(crate) requested: Option<&'a RequestedClaims>,
 }
 
 impl ClaimRequest<'_> {
-    /// The claims of the granted scopes, of the client's mappers and of the hook; none of the protocol's own.
+    /// The claims of the granted scopes, those that were asked for, of the client's mappers and of the hook; none of the protocol's own.
     pub(crate) fn claims(&self, facts: &Facts) -> Result<Map<String, Value>, Need> {
         let mut claims = Map::new();
         if let Some(identity) = self.identity.filter(|_| self.of_scopes) {
@@ -68,6 +71,9 @@ impl ClaimRequest<'_> {
                     }
                 }
             }
+        }
+        if let (Some(identity), Some(requested)) = (self.identity, self.requested) {
+            claims.extend(requested.of(identity, self.target));
         }
         for mapper in self.mappers().filter(|mapper| mapper.claim != "aud") {
             if let Some(value) = self.value(mapper) {

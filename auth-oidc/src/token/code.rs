@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deletion::ByRelation;
 use crate::token::grant::{ExtraClaims, Generations, SignIn};
+use crate::token::requested_claims::RequestedClaims;
 
 /// A code and everything that its redemption is checked against. Its grant's id is chosen with it, so
 /// that a second redemption finds what the first one issued.
@@ -27,6 +28,9 @@ pub(crate) struct AuthorizationCode {
     pub(crate) scope: Scopes,
     #[serde(default)]
     pub(crate) audience: Vec<String>,
+    /// Claims that were asked for one by one, and granted.
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub(crate) claims: RequestedClaims,
     #[serde(flatten)]
     pub(crate) sign_in: SignIn,
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::deletion::ByRelation;
 use crate::provider::Config;
 use crate::token::code::AuthorizationCode;
+use crate::token::requested_claims::RequestedClaims;
 
 /// The parent of all tokens of one sign-in. Revoking it revokes them all without enumerating one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub(crate) struct Grant {
     /// Resources that its access tokens are for.
     #[serde(default)]
     pub(crate) audience: Vec<String>,
+    /// Claims that were asked for one by one.
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub(crate) claims: RequestedClaims,
     /// Claims that the consent's answer added.
     #[serde(default)]
     pub(crate) extra: ExtraClaims,
@@ -80,6 +84,7 @@ impl Grant {
             sign_in: code.sign_in.clone(),
             scope: code.scope.clone(),
             audience: code.audience.clone(),
+            claims: code.claims.clone(),
             extra: code.extra.clone(),
             generations: code.generations,
             revoked: false,

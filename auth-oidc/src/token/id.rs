@@ -70,6 +70,7 @@ impl IdTokenRequest<'_> {
             identity: Some(self.identity),
             target: ClaimTarget::IdToken,
             of_scopes: self.release == Release::Scopes,
+            requested: Some(&self.grant.claims),
         };
         let mut claims = request.claims(facts)?;
         claims.extend(without_reserved(&self.grant.extra.id_token));

@@ -9,6 +9,7 @@ pub(crate) mod id;
 pub(crate) mod liveness;
 pub(crate) mod presented;
 pub(crate) mod refresh;
+pub(crate) mod requested_claims;
 mod revocation;
 
 use auth_core::decision::{Cx, DeferredSignature, Done, Facts, Need, Sign, Unavailable, Work};

@@ -11,6 +11,7 @@ use crate::token::access::{self, AccessToken, RevokedToken};
 use crate::token::grant::Generations;
 use crate::token::liveness;
 use crate::token::refresh::RefreshFamily;
+use crate::token::requested_claims::RequestedClaims;
 
 /// An access token that is ours by its form; whether it is good takes the store.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub(crate) struct LiveAccess {
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) claims: Map<String, Value>,
+    /// Claims that the client asked for one by one, and its grant holds.
+    pub(crate) requested: RequestedClaims,
 }
 
 impl PresentedAccess {
@@ -61,7 +64,7 @@ impl PresentedAccess {
 
     /// What it says, if it is good at `now`.
     pub(crate) fn live(&self, facts: &Facts, now: Timestamp) -> Result<Option<LiveAccess>, Need> {
-        let (token, lineage, generations) = match self {
+        let (mut token, lineage, generations) = match self {
             Self::Opaque(handle) => {
                 let Some(record) = facts.read(&AccessToken::at(&handle.digest))? else {
                     return Ok(None);
@@ -78,6 +81,7 @@ impl PresentedAccess {
                     issued_at: value.issued_at,
                     expires_at: value.expires_at,
                     claims: value.claims,
+                    requested: RequestedClaims::default(),
                 };
                 (token, handle.lineage, value.generations)
             }
@@ -91,6 +95,7 @@ impl PresentedAccess {
         let parents_are_good = match lineage.grant {
             // Whose it is, the grant knows as well.
             Some(_) => liveness::live_grant(&lineage, facts, now)?.is_some_and(|grant| {
+                token.requested.clone_from(&grant.value.claims);
                 token.subject.as_ref() == Some(&grant.value.sign_in.subject)
                     && token.client_id == grant.value.client_id
             }),
@@ -152,6 +157,7 @@ impl JwtAccess {
             issued_at,
             expires_at,
             claims,
+            requested: RequestedClaims::default(),
         };
         let [client, subject, consent] = generations;
         Some(Self { lineage, jti, token, generations: Generations { client, subject, consent } })

@@ -37,6 +37,7 @@ mod pkce;
 mod ports;
 mod refr;
 mod replicas;
+mod requested_claims;
 mod response_types;
 mod revocation;
 mod rotation;

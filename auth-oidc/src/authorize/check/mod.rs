@@ -1,5 +1,6 @@
 //! The rules of the authorization endpoint, one a file.
 
+mod claims;
 mod entropy;
 mod max_age;
 mod pkce;
@@ -10,6 +11,7 @@ mod response_type;
 mod scope;
 mod unsupported;
 
+pub(crate) use claims::claims;
 pub(crate) use entropy::entropy;
 pub(crate) use max_age::max_age;
 pub(crate) use pkce::pkce;
