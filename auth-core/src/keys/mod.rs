@@ -8,10 +8,11 @@ mod signing_key;
 mod strict_json;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use auth_store::{TenantId, Timestamp};
+use bytes::Bytes;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 pub use algorithm::SigningAlgorithm;
@@ -58,8 +59,9 @@ pub trait KeySource: Send + Sync + fmt::Debug + 'static {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PublishedKeys {
-    /// Every key that is published, the newest last.
-    pub keys: Vec<PublishedKey>,
+    keys: Vec<PublishedKey>,
+    /// Written once, since it is asked for again and again.
+    document: OnceLock<Bytes>,
 }
 
 /// One published key.
@@ -77,10 +79,16 @@ pub struct PublishedKey {
 }
 
 impl PublishedKeys {
-    /// The set of these keys.
+    /// The set of these keys, the newest last.
     #[must_use]
     pub fn new(keys: Vec<PublishedKey>) -> Self {
-        Self { keys }
+        Self { keys, document: OnceLock::new() }
+    }
+
+    /// Every key that is published, the newest last.
+    #[must_use]
+    pub fn keys(&self) -> &[PublishedKey] {
+        &self.keys
     }
 
     /// The key that signs with `algorithm` at `now`: the newest that is active.
@@ -111,6 +119,14 @@ impl PublishedKeys {
     #[must_use]
     pub fn jwk_set(&self) -> JwkSet {
         JwkSet { keys: self.keys.iter().map(|key| key.jwk.clone()).collect() }
+    }
+
+    /// The JWK set as JSON.
+    #[must_use]
+    pub fn jwk_set_json(&self) -> Bytes {
+        // A JWK set is made of texts, for which serialisation cannot fail.
+        let write = || serde_json::to_vec(&self.jwk_set()).unwrap_or_default().into();
+        self.document.get_or_init(write).clone()
     }
 }
 

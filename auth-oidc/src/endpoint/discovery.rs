@@ -3,6 +3,7 @@
 use auth_core::decision::Unavailable;
 use auth_core::http::Response;
 use auth_core::keys::SigningAlgorithm;
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::authorize::ResponseMode;
@@ -53,6 +54,11 @@ pub(super) async fn answer(provider: &Provider) -> Response {
     if let Err(cause @ Unavailable::TenantDeleted(_)) = provider.policy().await {
         return unavailable(&cause);
     }
+    public(provider.metadata(|| written(provider)))
+}
+
+/// Nothing in it changes while the provider lives.
+fn written(provider: &Provider) -> Bytes {
     let issuer = &provider.tenant().issuer;
     let config = provider.config();
     let known = config.known_scopes();
@@ -70,7 +76,7 @@ pub(super) async fn answer(provider: &Provider) -> Response {
         TokenEndpointAuthMethod::PrivateKeyJwt,
     ]
     .map(TokenEndpointAuthMethod::as_str);
-    public(&Metadata {
+    let metadata = Metadata {
         issuer: issuer.as_str(),
         authorization_endpoint: issuer.url(path::AUTHORIZATION),
         token_endpoint: issuer.url(path::TOKEN),
@@ -104,5 +110,7 @@ pub(super) async fn answer(provider: &Provider) -> Response {
         claims_parameter_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,
-    })
+    };
+    // It is made of texts, for which serialisation cannot fail.
+    serde_json::to_vec(&metadata).unwrap_or_default().into()
 }

@@ -1,7 +1,8 @@
 //! The JWK set (RFC 7517 §5).
 
-use auth_core::http::{Response, json};
-use http::{HeaderValue, StatusCode, header};
+use auth_core::http::Response;
+use bytes::Bytes;
+use http::{HeaderValue, header};
 
 use crate::endpoint::answer::unavailable;
 use crate::provider::Provider;
@@ -9,15 +10,16 @@ use crate::provider::Provider;
 pub(super) async fn answer(provider: &Provider) -> Response {
     match provider.policy().await {
         Err(cause) => unavailable(&cause),
-        Ok(policy) => public(&policy.keys.jwk_set()),
+        Ok(policy) => public(policy.keys.jwk_set_json()),
     }
 }
 
 /// A document that anyone may keep for a while: shorter than new keys are published before they sign.
-pub(super) fn public(document: &impl serde::Serialize) -> Response {
-    let mut response = json(StatusCode::OK, document);
+pub(super) fn public(json: Bytes) -> Response {
+    let mut response = Response::new(json);
     let headers = response.headers_mut();
-    headers.remove(header::PRAGMA);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response
 }

@@ -1,7 +1,7 @@
 //! [`ProviderBuilder`]: every decision that a provider needs, checked all at once.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
@@ -350,6 +350,7 @@ impl ProviderBuilder {
                 config: Arc::new(config),
                 keys,
                 algorithms,
+                metadata: OnceLock::new(),
                 pages,
                 limiter,
                 handler,

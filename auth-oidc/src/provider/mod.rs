@@ -8,7 +8,7 @@ mod problem;
 mod secrets;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +20,7 @@ use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, Signing
 use auth_core::outbox::{DeadLetters, OutboxWorker};
 use auth_core::seal::DeploymentSecrets;
 use auth_core::{KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
 use http::{HeaderName, StatusCode};
@@ -51,6 +52,7 @@ struct Inner {
     config: Arc<Config>,
     keys: Arc<LocalKeys>,
     algorithms: Vec<SigningAlgorithm>,
+    metadata: OnceLock<Bytes>,
     pages: Arc<dyn PageRenderer>,
     limiter: Arc<dyn RateLimiter>,
     handler: Arc<dyn ChallengeHandler>,
@@ -206,6 +208,11 @@ impl Provider {
 
     pub(crate) fn algorithms(&self) -> &[SigningAlgorithm] {
         &self.inner.algorithms
+    }
+
+    /// The discovery document, written once.
+    pub(crate) fn metadata(&self, write: impl FnOnce() -> Bytes) -> Bytes {
+        self.inner.metadata.get_or_init(write).clone()
     }
 
     pub(crate) async fn policy(&self) -> Result<Policy, Unavailable> {

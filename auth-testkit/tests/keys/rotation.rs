@@ -58,7 +58,7 @@ impl Deployment {
     }
 
     async fn kids(&self, replica: &LocalKeys) -> Vec<KeyId> {
-        self.keys(replica).await.keys.iter().map(|key| key.kid.clone()).collect()
+        self.keys(replica).await.keys().iter().map(|key| key.kid.clone()).collect()
     }
 
     async fn active(&self, replica: &LocalKeys, algorithm: SigningAlgorithm) -> KeyId {

@@ -84,7 +84,7 @@ blackbox! {
         let house = House::open(setup).await;
         // Nothing here is verified by a MAC: not by nothing, not by a client's own secret.
         let secrets: Vec<Vec<u8>> =
-            ["", "0", "secret", "null", "undefined", SECRET].map(|secret| secret.into()).to_vec();
+            ["", "0", "secret", "null", "undefined", SECRET].map(Into::into).to_vec();
         house.refuses(|door, claims| by_hmac(door, claims, &secrets)).await;
     }
 
