@@ -41,7 +41,8 @@
 //! and JWT access tokens (RFC 9068); id tokens; userinfo, introspection (RFC 7662), revocation
 //! (RFC 7009), discovery and RFC 8414 metadata, RP-initiated logout; client authentication by secret or
 //! signed assertion. Id tokens and access tokens from the authorization endpoint (implicit and hybrid flows) where
-//! [`ResponseTypePolicy`](provider::ResponseTypePolicy) permits them; the `claims` parameter. Request objects and dynamic registration are
+//! [`ResponseTypePolicy`](provider::ResponseTypePolicy) permits them; the `claims` parameter; pushed
+//! authorization requests (RFC 9126). Request objects and dynamic registration are
 //! not there yet.
 
 mod authorize;

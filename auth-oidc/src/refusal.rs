@@ -27,6 +27,14 @@ macro_rules! error_codes {
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }
+
+            /// The error of a code.
+            pub(crate) fn parse(code: &str) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -64,6 +72,8 @@ error_codes! {
     RequestNotSupported = "request_not_supported", BAD_REQUEST;
     /// OpenID Connect Core §3.1.2.6: request objects by reference are not accepted.
     RequestUriNotSupported = "request_uri_not_supported", BAD_REQUEST;
+    /// OpenID Connect Core §3.1.2.6, RFC 9126 §4: the request is not there, expired or used.
+    InvalidRequestUri = "invalid_request_uri", BAD_REQUEST;
     /// OpenID Connect Core §3.1.2.6: the `registration` parameter is not accepted.
     RegistrationNotSupported = "registration_not_supported", BAD_REQUEST;
     /// Ory Hydra: `state` has too little entropy to protect a client.

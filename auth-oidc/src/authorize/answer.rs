@@ -7,8 +7,9 @@ use auth_core::seal::{Artefact, Handle, Lineage};
 use auth_core::store::Write;
 use auth_core::{GrantId, Identity, Scopes, Secret};
 
+use crate::authorize::decide::gone;
 use crate::authorize::{
-    AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, RedirectError,
+    AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, PushedRequest, RedirectError,
 };
 use crate::client::Client;
 use crate::provider::Policy;
@@ -45,6 +46,10 @@ impl AnswerRequest<'_> {
         let record = self.record(cx);
         let mut parameters = Vec::new();
         let mut writes = Vec::new();
+        if let Some(reference) = &self.request.pushed {
+            let pushed = facts.read(&PushedRequest::at(reference))?.ok_or_else(gone)?;
+            writes.push(pushed.delete());
+        }
         let code = response_type.has_code().then(|| self.code(grant_id, cx));
         if let Some((code, handle)) = &code {
             parameters.push(("code", code.expose().to_owned()));

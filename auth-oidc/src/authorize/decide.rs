@@ -12,13 +12,12 @@ use serde_json::Value;
 use crate::authorize::answer::relation;
 use crate::authorize::{
     AnswerRequest, AuthorizationRequest, AuthorizationResponse, AuthorizeRefusal, Interaction,
-    PageError, RedirectError, before_login, check, consent_needed,
+    PageError, PushedRequest, RedirectError, Reference, before_login, consent_needed,
 };
 use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose};
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
-use crate::session::id_token_hint;
 use crate::session::login_session::LoginSession;
 use crate::stop::Stop;
 use crate::token::consent::Consent;
@@ -45,6 +44,8 @@ pub(crate) enum Next {
 pub(crate) struct Authorize {
     pub(crate) policy: Policy,
     pub(crate) form: Form,
+    /// Of a request that was pushed.
+    reference: Option<Reference>,
     /// The browser's login session, as its cookie says.
     pub(crate) session: Option<Handle>,
     pub(crate) browser: Option<Browser>,
@@ -62,16 +63,20 @@ impl Authorize {
         browser: Option<Browser>,
         source: String,
     ) -> Self {
+        let reference = form.get("request_uri").and_then(Reference::parse);
         let client_id = ClientId::from(form.get("client_id").unwrap_or_default());
         let client_tag = Tag::client(tenant.id, client_id.as_str());
         let mut asks = Asks::none().read_cached(&ClientRecord::at(&client_id));
+        if let Some(reference) = &reference {
+            asks = asks.read(&PushedRequest::at(reference));
+        }
         if let Some(handle) = &session {
             asks = asks.and(LoginSession::asks(handle)).read(&Shadow::at(&client_tag));
             if let Some(subject) = &handle.lineage.subject {
                 asks = asks.read(&Consent::at(subject, &client_tag));
             }
         }
-        Self { policy, form, session, browser, source, asks }
+        Self { policy, form, reference, session, browser, source, asks }
     }
 
     fn authorize(
@@ -81,19 +86,11 @@ impl Authorize {
     ) -> Result<Outcome<Answered, AuthorizeRefusal>, Stop<AuthorizeRefusal>> {
         let client = self.client(facts)?;
         let client = &client.value.client;
-        let config = &self.policy.config;
-        let redirect = check::redirect_uri(&self.form, client, &cx.tenant.issuer)?;
-        let hinted = match self.form.get("id_token_hint") {
-            None => None,
-            Some(hint) => {
-                Some(id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(|_| {
-                    let text = "the parameter 'id_token_hint' is not an id token of this provider";
-                    RedirectError::new(&redirect, ErrorCode::InvalidRequest, text)
-                })?)
-            }
-        };
-        let hinted = hinted.map(|hint| hint.subject);
-        let request = AuthorizationRequest::check(&self.form, client, redirect, hinted, config)?;
+        let pushed = self.pushed(client, facts, cx)?;
+        let form = pushed.as_ref().unwrap_or(&self.form);
+        let reference = pushed.as_ref().and(self.reference);
+        let request =
+            AuthorizationRequest::validate(form, client, &self.policy, cx.tenant, reference)?;
         let session = self.live_session(facts, cx)?;
         let interaction = before_login(&request, session.as_ref(), cx.now)?;
         let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
@@ -138,6 +135,24 @@ impl Authorize {
         Ok(record.filter(|record| !record.value.disabled).ok_or_else(unknown)?)
     }
 
+    /// The parameters that the client pushed, in place of all that came with the browser (RFC 9126 §4).
+    fn pushed(
+        &self,
+        client: &Client,
+        facts: &Facts,
+        cx: &Cx<'_>,
+    ) -> Result<Option<Form>, Stop<AuthorizeRefusal>> {
+        let Some(reference) = &self.reference else { return Ok(None) };
+        let pushed = facts.read(&PushedRequest::at(reference))?;
+        let good = |pushed: &&PushedRequest| {
+            pushed.client_id == client.client_id && cx.now < pushed.expires_at
+        };
+        match pushed.as_ref().map(|found| &found.value).filter(good) {
+            Some(pushed) => Ok(Some(pushed.form())),
+            None => Err(gone().into()),
+        }
+    }
+
     /// Who is signed in in this browser.
     fn live_session(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Option<SignIn>, Need> {
         let Some(handle) = &self.session else { return Ok(None) };
@@ -160,6 +175,13 @@ impl Decision for Authorize {
     ) -> Result<Outcome<Answered, AuthorizeRefusal>, Need> {
         self.authorize(facts, cx).or_else(Stop::outcome)
     }
+}
+
+/// The error of a `request_uri` that leads to nothing.
+pub(super) fn gone() -> PageError {
+    let text = "the parameter 'request_uri' names no request of this client: it is answered once, and is \
+                good for a minute";
+    PageError::new(ErrorCode::InvalidRequestUri, text)
 }
 
 /// The way on from a validated request; the same whether somebody was signed in or has just signed in.

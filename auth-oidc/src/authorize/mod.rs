@@ -12,6 +12,7 @@ pub(crate) mod check;
 mod decide;
 mod error;
 mod interaction;
+mod pushed;
 mod request;
 mod response;
 
@@ -20,6 +21,7 @@ pub(crate) use decide::{Answered, Authorize, Next, Proceed};
 pub(crate) use error::{AuthorizeRefusal, PageError, RedirectError};
 pub(crate) use interaction::after_login;
 use interaction::{Interaction, before_login, consent_needed};
+pub(crate) use pushed::{PushedRequest, Reference};
 pub(crate) use request::AuthorizationRequest;
 use request::Prompt;
 pub(crate) use response::{AuthorizationResponse, ResponseMode, ValidatedRedirect};

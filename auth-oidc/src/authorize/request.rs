@@ -1,13 +1,14 @@
 //! [`AuthorizationRequest`]: a validated request, compact enough to travel in a challenge.
 
 use auth_core::http::Form;
-use auth_core::{ClientId, Scopes};
+use auth_core::{ClientId, Scopes, Tenant};
 use serde::{Deserialize, Serialize};
 
-use crate::authorize::{RedirectError, ValidatedRedirect, check};
+use crate::authorize::{AuthorizeRefusal, RedirectError, Reference, ValidatedRedirect, check};
 use crate::client::{Client, ResponseType};
-use crate::provider::Config;
+use crate::provider::{Config, Policy};
 use crate::refusal::ErrorCode;
+use crate::session::id_token_hint;
 use crate::token::requested_claims::RequestedClaims;
 
 /// What a client asks of the authorization endpoint (OpenID Connect Core §3.1.2.1). Every member has
@@ -45,6 +46,9 @@ pub(crate) struct AuthorizationRequest {
     /// Scopes beyond `scope` that release some of `claims`, and nothing else.
     #[serde(default, skip_serializing_if = "Scopes::is_empty")]
     pub(crate) claims_scope: Scopes,
+    /// By which it was pushed: it is answered once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pushed: Option<Reference>,
 }
 
 /// `prompt` (OpenID Connect Core §3.1.2.1), without `none`.
@@ -67,8 +71,38 @@ impl Prompt {
 }
 
 impl AuthorizationRequest {
-    /// Applies every rule that comes after the redirect URI. The order is that of the rows here.
-    pub(crate) fn check(
+    /// Applies every rule: that of the redirect URI first.
+    pub(crate) fn validate(
+        form: &Form,
+        client: &Client,
+        policy: &Policy,
+        tenant: &Tenant,
+        pushed: Option<Reference>,
+    ) -> Result<Self, AuthorizeRefusal> {
+        let redirect = check::redirect_uri(form, client, &tenant.issuer)?;
+        let hinted = match form.get("id_token_hint") {
+            None => None,
+            Some(hint) => {
+                Some(id_token_hint::verify(hint, &policy.keys, tenant).map_err(|_| {
+                    let text = "the parameter 'id_token_hint' is not an id token of this provider";
+                    RedirectError::new(&redirect, ErrorCode::InvalidRequest, text)
+                })?)
+            }
+        };
+        let hinted = hinted.map(|hint| hint.subject);
+        let required = policy.config.require_pushed_authorization_requests
+            || client.require_pushed_authorization_requests;
+        if required && pushed.is_none() {
+            let text =
+                "the client must push its requests to the pushed_authorization_request_endpoint";
+            return Err(RedirectError::new(&redirect, ErrorCode::InvalidRequest, text).into());
+        }
+        let request = Self::check(form, client, redirect, hinted, &policy.config)?;
+        Ok(Self { pushed, ..request })
+    }
+
+    /// The rules that come after the redirect URI, in the order of the rows here.
+    fn check(
         form: &Form,
         client: &Client,
         redirect: ValidatedRedirect,
@@ -122,6 +156,7 @@ impl AuthorizationRequest {
             claims,
             scope,
             redirect,
+            pushed: None,
         })
     }
 

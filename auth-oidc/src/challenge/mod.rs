@@ -18,5 +18,5 @@ pub(crate) use question::{
 };
 pub(crate) use resume_consent::ResumeConsent;
 pub(crate) use resume_login::ResumeLogin;
-pub(crate) use seal::{Kindred, StoredChallenge, open_sealed, pose};
+pub(crate) use seal::{Kindred, StoredChallenge, open_sealed, pose, reserve_storage};
 pub(crate) use settle::{Settle, Settled, Verifier};

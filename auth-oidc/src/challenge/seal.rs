@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::challenge::DeskError;
-use auth_core::decision::{Cx, Done, Facts, Reservation, Work};
+use auth_core::decision::{Cx, Done, Facts, Need, Reservation, Unavailable, Work};
 use auth_core::page::Remedy;
 use auth_core::record::{Kind, TypedKey};
 use auth_core::seal::{Purpose, SealError};
@@ -22,7 +22,7 @@ use crate::stop::Stop;
 const MAX_IN_URL: usize = 1800;
 /// The longest challenge after inflation, in bytes.
 const MAX_INFLATED: usize = 64 * 1024;
-/// How many challenges of one source are stored in a minute.
+/// How many challenges and pushed requests of one source are stored in a minute.
 const STORED_PER_MINUTE: u64 = 30;
 
 /// Which family of questions a challenge belongs to; one is never taken for another.
@@ -96,22 +96,33 @@ pub(crate) fn pose(
     if text.len() <= MAX_IN_URL {
         return Ok((text, None));
     }
+    if reserve_storage(source, facts, cx)?.is_none() {
+        let text = "too many long requests; try again in a minute";
+        let error = PageError::new(ErrorCode::TemporarilyUnavailable, text);
+        return Err(error.remedy(Remedy::TryLater).into());
+    }
+    let write = StoredChallenge::at(&challenge.id)
+        .create(&StoredChallenge { challenge: challenge.clone() });
+    Ok((seal(cx, purpose, &Sealed::Stored(challenge.id)), Some(write)))
+}
+
+/// Takes one of the places that a source has for what is stored before anybody has proved anything; `None` if it
+/// has none left.
+pub(crate) fn reserve_storage(
+    source: &str,
+    facts: &Facts,
+    cx: &Cx<'_>,
+) -> Result<Option<()>, Need> {
     let minute = cx.now.as_secs() / 60;
     let key = Key::builder(Class::Side, "stored_challenges")
         .number(minute)
         .text(source)
         .build()
-        .map_err(|error| auth_core::decision::Unavailable::Defect(error.into()))?;
+        .map_err(|error| Unavailable::Defect(error.into()))?;
     let keep_until = cx.now.saturating_add(Duration::from_secs(120));
     let work = Work::Reserve { key, below: STORED_PER_MINUTE, keep_until };
-    let Done::Reserved(Reservation::Granted(_)) = facts.done(&work)? else {
-        let text = "too many long requests; try again in a minute";
-        let error = PageError::new(ErrorCode::TemporarilyUnavailable, text);
-        return Err(error.remedy(Remedy::TryLater).into());
-    };
-    let write = StoredChallenge::at(&challenge.id)
-        .create(&StoredChallenge { challenge: challenge.clone() });
-    Ok((seal(cx, purpose, &Sealed::Stored(challenge.id)), Some(write)))
+    let granted = matches!(facts.done(&work)?, Done::Reserved(Reservation::Granted(_)));
+    Ok(granted.then_some(()))
 }
 
 fn seal(cx: &mut Cx<'_>, purpose: Purpose, sealed: &Sealed) -> String {

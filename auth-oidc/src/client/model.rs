@@ -65,6 +65,9 @@ pub struct Client {
     /// What signs its id tokens; the provider's default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
+    /// Whether it must push its authorization requests (RFC 9126 §6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// First party: people are not asked for consent.
     #[serde(default)]
     pub skip_consent: bool,
@@ -224,6 +227,7 @@ impl Client {
             audience: Vec::new(),
             access_token_format: None,
             id_token_signed_response_alg: None,
+            require_pushed_authorization_requests: false,
             skip_consent: false,
             introspect_any: false,
             claim_mappers: Vec::new(),
@@ -358,6 +362,13 @@ impl Client {
     #[must_use]
     pub fn id_token_alg(mut self, algorithm: SigningAlgorithm) -> Self {
         self.id_token_signed_response_alg = Some(algorithm);
+        self
+    }
+
+    /// Which must push its authorization requests (RFC 9126 §6).
+    #[must_use]
+    pub fn require_pushed_authorization_requests(mut self) -> Self {
+        self.require_pushed_authorization_requests = true;
         self
     }
 

@@ -17,6 +17,8 @@ use crate::provider::Provider;
 struct Metadata<'a> {
     issuer: &'a str,
     authorization_endpoint: String,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     token_endpoint: String,
     userinfo_endpoint: String,
     jwks_uri: String,
@@ -79,6 +81,8 @@ fn written(provider: &Provider) -> Bytes {
     let metadata = Metadata {
         issuer: issuer.as_str(),
         authorization_endpoint: issuer.url(path::AUTHORIZATION),
+        pushed_authorization_request_endpoint: issuer.url(path::PUSHED_AUTHORIZATION),
+        require_pushed_authorization_requests: config.require_pushed_authorization_requests,
         token_endpoint: issuer.url(path::TOKEN),
         userinfo_endpoint: issuer.url(path::USERINFO),
         jwks_uri: issuer.url(path::JWKS),

@@ -13,6 +13,7 @@ mod introspect;
 mod jwks;
 mod login;
 mod logout;
+mod par;
 mod revoke;
 mod token;
 mod userinfo;
@@ -33,6 +34,7 @@ pub(crate) use guard::is_page;
 /// Where the endpoints are, below the issuer.
 pub(crate) mod path {
     pub(crate) const AUTHORIZATION: &str = "/oauth2/auth";
+    pub(crate) const PUSHED_AUTHORIZATION: &str = "/oauth2/par";
     pub(crate) const TOKEN: &str = "/oauth2/token";
     pub(crate) const INTROSPECTION: &str = "/oauth2/introspect";
     pub(crate) const REVOCATION: &str = "/oauth2/revoke";
@@ -57,6 +59,7 @@ pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool, health: bool) -> Vec
     let table = [
         (Method::GET, below(AUTHORIZATION), "authorize"),
         (Method::POST, below(AUTHORIZATION), "authorize"),
+        (Method::POST, below(PUSHED_AUTHORIZATION), "par"),
         (Method::POST, below(TOKEN), "token"),
         (Method::POST, below(INTROSPECTION), "introspect"),
         (Method::POST, below(REVOCATION), "revoke"),
@@ -125,6 +128,7 @@ fn answer_by<'a>(
 ) -> BoxFuture<'a, Response> {
     match operation {
         "authorize" => authorize::answer(provider, request).boxed(),
+        "par" => par::answer(provider, request).boxed(),
         "token" => token::answer(provider, request).boxed(),
         "introspect" => introspect::answer(provider, request).boxed(),
         "revoke" => revoke::answer(provider, request).boxed(),
@@ -146,7 +150,7 @@ fn answer_by<'a>(
 pub(crate) fn cors<'a>(provider: &'a Provider, operation: &str) -> Option<&'a CorsPolicy> {
     match operation {
         "discovery" | "jwks" => Some(&CorsPolicy::Any),
-        "token" | "userinfo" | "revoke" => Some(&provider.config().cors),
+        "par" | "token" | "userinfo" | "revoke" => Some(&provider.config().cors),
         _ => None,
     }
 }

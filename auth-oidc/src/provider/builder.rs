@@ -188,6 +188,12 @@ impl ProviderBuilder {
         self
     }
 
+    /// Refuses authorization requests that were not pushed (RFC 9126 §5).
+    pub fn require_pushed_authorization_requests(mut self) -> Self {
+        self.config.require_pushed_authorization_requests = true;
+        self
+    }
+
     /// What the embedder's own API is called as a resource (RFC 8707). Its extractors refuse a token that
     /// is for others only, so that another API cannot replay what it was given (RFC 9068 §4).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {

@@ -165,6 +165,8 @@ pub struct Config {
     pub pkce: PkcePolicy,
     /// What the authorization endpoint may answer with. Default: codes only.
     pub response_types: ResponseTypePolicy,
+    /// Whether every client must push its authorization requests (RFC 9126 §5). Default: no.
+    pub require_pushed_authorization_requests: bool,
     /// Login sessions.
     pub sessions: SessionPolicy,
     /// Scopes besides the standard ones.
@@ -198,6 +200,7 @@ impl Default for Config {
             refresh: RefreshPolicy::default(),
             pkce: PkcePolicy::default(),
             response_types: ResponseTypePolicy::default(),
+            require_pushed_authorization_requests: false,
             sessions: SessionPolicy::default(),
             scopes: Vec::new(),
             acr_values: Vec::new(),

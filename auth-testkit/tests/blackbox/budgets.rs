@@ -92,6 +92,19 @@ blackbox! {
         }
     }
 
+    async fn a_pushed_request_costs_a_commit_and_its_answer_no_more_than_another(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = crate::authz::settled_browser(&world, "web").await;
+        for _ in 0..2 {
+            let (request_uri, counts) = cost(&world, crate::par::pushed(&world, WEB, &request("web"))).await;
+            assert_cost(counts, 0, 1);
+            let url = crate::par::with(&world, "web", &request_uri);
+            let (end, counts) = cost(&world, open(&world, &browser, &url)).await;
+            end.callback().code();
+            assert_cost(counts, 1, 1);
+        }
+    }
+
     async fn a_code_costs_a_read_and_a_commit(setup: Setup) {
         for world in [World::start(setup).await, with_jwts(setup).await] {
             for _ in 0..2 {

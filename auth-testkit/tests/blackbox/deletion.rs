@@ -38,7 +38,7 @@ async fn forget_index(world: &World) {
 }
 
 /// All records of the tenant.
-async fn records(world: &World) -> Vec<Record> {
+pub async fn records(world: &World) -> Vec<Record> {
     let mut records = Vec::new();
     for class in [Class::Main, Class::Side] {
         let mut scan = Scan::records(KeyRange::class(class), 500);

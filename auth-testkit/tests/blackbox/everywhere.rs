@@ -122,12 +122,12 @@ async fn errands(world: &World) -> (Browser, Vec<Errand>) {
         url::form_urlencoded::parse(authorization.split_once('?').unwrap().1.as_bytes())
             .into_owned()
             .collect();
-    let posted = {
-        let mut errand = Errand::new(post(), "authorize", Page, "/oauth2/auth").commits();
-        // The names live as long as the suite.
-        errand.form = pairs.into_iter().map(|(n, v)| (&*n.leak(), v)).collect();
-        errand
-    };
+    // The names live as long as the suite.
+    let pairs: Vec<(&'static str, String)> =
+        pairs.into_iter().map(|(name, value)| (&*name.leak(), value)).collect();
+    let with_request = |errand: Errand| Errand { form: pairs.clone(), ..errand };
+    let posted = with_request(Errand::new(post(), "authorize", Page, "/oauth2/auth").commits());
+    let pushed = with_request(Errand::new(post(), "par", Json, "/oauth2/par").by("web").commits());
     let with = |path: &str, name: &str, challenge: &str| format!("{path}?{name}={challenge}");
     let errands = vec![
         Errand::new(get(), "alive", Document, "/health/alive"),
@@ -152,6 +152,7 @@ async fn errands(world: &World) -> (Browser, Vec<Errand>) {
             .form(&[("client_id", "web"), ("post_logout_redirect_uri", WEB_BYE)]),
         Errand::new(get(), "authorize", Page, &authorization).commits(),
         posted,
+        pushed,
         Errand::new(post(), "token", Json, "/oauth2/token")
             .by("svc")
             .commits()

@@ -161,6 +161,19 @@ blackbox! {
         assert_eq!(seen["implicit"]["email"], "alice@example.com");
     }
 
+    async fn pushed_request_openid_client_js(setup: Setup) {
+        let world = World::with(setup, |builder| {
+            builder.client(web().require_pushed_authorization_requests())
+        })
+        .await;
+        let test = "interop::pushed_request_openid_client_js";
+        let client = json!({"client_id": "web", "client_secret": SECRET, "redirect_uri": WEB_CALLBACK});
+        let seen = script(test, "AUTH_TEST_NODE", "node/pushed_request.mjs", &world, client).await;
+        let Some(seen) = seen else { return };
+        assert_eq!(seen["steps"], json!(["discovery", "pushed", "code"]));
+        assert_eq!(seen["sub"], "u-alice");
+    }
+
     async fn relying_party_authlib_py(setup: Setup) {
         let world = World::start(setup).await;
         let test = "interop::relying_party_authlib_py";

@@ -33,6 +33,7 @@ mod keym;
 mod limits;
 mod logout;
 mod outage;
+mod par;
 mod pkce;
 mod ports;
 mod refr;

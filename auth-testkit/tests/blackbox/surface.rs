@@ -181,7 +181,7 @@ blackbox! {
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
             .map(|(_, url)| url)
             .collect();
-        assert_eq!(endpoints.len(), 7);
+        assert_eq!(endpoints.len(), 8);
         for url in endpoints {
             assert!(url.as_str().unwrap().starts_with(&format!("{}/", world.issuer)), "{url}");
         }

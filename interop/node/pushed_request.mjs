@@ -1,0 +1,45 @@
+// A relying party built on openid-client that pushes its authorization request (RFC 9126).
+//
+//   node pushed_request.mjs '{"issuer": …, "client_id": …, "client_secret": …, "redirect_uri": …,
+//                             "scope": …, "username": …, "password": …}'
+
+import * as client from 'openid-client'
+
+import { discover, expect, explain } from './openid.mjs'
+import { Person } from './person.mjs'
+
+try {
+  console.log(JSON.stringify(await run(JSON.parse(process.argv[2])), null, 2))
+} catch (error) {
+  console.error(explain(error))
+  process.exitCode = 1
+}
+
+async function run(told) {
+  const seen = { library: 'openid-client', steps: [] }
+  const config = await discover(told, seen)
+  const pkceCodeVerifier = client.randomPKCECodeVerifier()
+  const expectedState = client.randomState()
+  const expectedNonce = client.randomNonce()
+  const url = await client.buildAuthorizationUrlWithPAR(config, {
+    redirect_uri: told.redirect_uri,
+    scope: told.scope,
+    state: expectedState,
+    nonce: expectedNonce,
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  })
+  const sent = [...url.searchParams.keys()].sort().join(' ')
+  expect(sent === 'client_id request_uri', `the browser is sent with ${sent}`)
+  seen.steps.push('pushed')
+  const walked = await new Person(told.username, told.password).walk(url, told.redirect_uri)
+  const tokens = await client.authorizationCodeGrant(config, walked.url, {
+    pkceCodeVerifier,
+    expectedState,
+    expectedNonce,
+    idTokenExpected: true,
+  })
+  seen.sub = tokens.claims().sub
+  seen.steps.push('code')
+  return seen
+}
