@@ -32,6 +32,7 @@ mod jwtv;
 mod keym;
 mod limits;
 mod logout;
+mod ored;
 mod outage;
 mod par;
 mod pkce;
