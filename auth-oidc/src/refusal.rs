@@ -68,12 +68,14 @@ error_codes! {
     AccountSelectionRequired = "account_selection_required", BAD_REQUEST;
     /// OpenID Connect Core Unmet Authentication Requirements §2.
     UnmetAuthenticationRequirements = "unmet_authentication_requirements", BAD_REQUEST;
-    /// OpenID Connect Core §3.1.2.6: request objects by value are not accepted.
+    /// OpenID Connect Core §3.1.2.6: request objects of this form are not accepted.
     RequestNotSupported = "request_not_supported", BAD_REQUEST;
     /// OpenID Connect Core §3.1.2.6: request objects by reference are not accepted.
     RequestUriNotSupported = "request_uri_not_supported", BAD_REQUEST;
     /// OpenID Connect Core §3.1.2.6, RFC 9126 §4: the request is not there, expired or used.
     InvalidRequestUri = "invalid_request_uri", BAD_REQUEST;
+    /// OpenID Connect Core §3.1.2.6, RFC 9101 §6: the request object is not good.
+    InvalidRequestObject = "invalid_request_object", BAD_REQUEST;
     /// OpenID Connect Core §3.1.2.6: the `registration` parameter is not accepted.
     RegistrationNotSupported = "registration_not_supported", BAD_REQUEST;
     /// Ory Hydra: `state` has too little entropy to protect a client.

@@ -89,8 +89,14 @@ impl Authorize {
         let pushed = self.pushed(client, facts, cx)?;
         let form = pushed.as_ref().unwrap_or(&self.form);
         let reference = pushed.as_ref().and(self.reference);
-        let request =
-            AuthorizationRequest::validate(form, client, &self.policy, cx.tenant, reference)?;
+        let request = AuthorizationRequest::validate(
+            form,
+            client,
+            &self.policy,
+            cx.tenant,
+            reference,
+            cx.now,
+        )?;
         let session = self.live_session(facts, cx)?;
         let interaction = before_login(&request, session.as_ref(), cx.now)?;
         let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));

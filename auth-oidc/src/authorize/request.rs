@@ -1,10 +1,12 @@
 //! [`AuthorizationRequest`]: a validated request, compact enough to travel in a challenge.
 
 use auth_core::http::Form;
-use auth_core::{ClientId, Scopes, Tenant};
+use auth_core::{ClientId, Scopes, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::authorize::{AuthorizeRefusal, RedirectError, Reference, ValidatedRedirect, check};
+use crate::authorize::{
+    AuthorizeRefusal, RedirectError, Reference, ValidatedRedirect, check, request_object,
+};
 use crate::client::{Client, ResponseType};
 use crate::provider::{Config, Policy};
 use crate::refusal::ErrorCode;
@@ -71,14 +73,18 @@ impl Prompt {
 }
 
 impl AuthorizationRequest {
-    /// Applies every rule: that of the redirect URI first.
+    /// Applies every rule: those of a request object first, then that of the redirect URI.
     pub(crate) fn validate(
         form: &Form,
         client: &Client,
         policy: &Policy,
         tenant: &Tenant,
         pushed: Option<Reference>,
+        now: Timestamp,
     ) -> Result<Self, AuthorizeRefusal> {
+        let signed =
+            policy.config.require_signed_request_object || client.require_signed_request_object;
+        let form = &*request_object::parameters(form, client, signed, tenant, now)?;
         let redirect = check::redirect_uri(form, client, &tenant.issuer)?;
         let hinted = match form.get("id_token_hint") {
             None => None,

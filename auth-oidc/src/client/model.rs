@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use auth_core::keys::SigningAlgorithm;
+use auth_core::keys::{CompactJws, SigningAlgorithm};
 use auth_core::{ClientId, Scopes, Secret};
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::client::{ClaimMapper, ResponseType};
 
@@ -31,7 +32,7 @@ pub struct Client {
     pub client_name: String,
     /// How it authenticates.
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
-    /// Its public keys, for `private_key_jwt`.
+    /// Its public keys, for `private_key_jwt` and request objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,
     /// Where it may be answered: the exact texts.
@@ -68,6 +69,12 @@ pub struct Client {
     /// Whether it must push its authorization requests (RFC 9126 §6).
     #[serde(default)]
     pub require_pushed_authorization_requests: bool,
+    /// What signs its request objects; any algorithm of its keys if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<SigningAlgorithm>,
+    /// Whether it must sign its authorization requests (RFC 9101 §10.5).
+    #[serde(default)]
+    pub require_signed_request_object: bool,
     /// First party: people are not asked for consent.
     #[serde(default)]
     pub skip_consent: bool,
@@ -228,6 +235,8 @@ impl Client {
             access_token_format: None,
             id_token_signed_response_alg: None,
             require_pushed_authorization_requests: false,
+            request_object_signing_alg: None,
+            require_signed_request_object: false,
             skip_consent: false,
             introspect_any: false,
             claim_mappers: Vec::new(),
@@ -372,6 +381,20 @@ impl Client {
         self
     }
 
+    /// With these public keys, which verify what it signs.
+    #[must_use]
+    pub fn jwks(mut self, jwks: JwkSet) -> Self {
+        self.jwks = Some(jwks);
+        self
+    }
+
+    /// Which must sign its authorization requests (RFC 9101 §10.5), with one of its [`jwks`](Self::jwks).
+    #[must_use]
+    pub fn require_signed_request_object(mut self) -> Self {
+        self.require_signed_request_object = true;
+        self
+    }
+
     /// First party: people are not asked for consent.
     #[must_use]
     pub fn skip_consent(mut self) -> Self {
@@ -404,6 +427,14 @@ impl Client {
     pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
         let registered = self.response_types.contains(&response_type);
         registered && needed(response_type).into_iter().all(|grant_type| self.may_use(grant_type))
+    }
+
+    /// The claims of a JWT that one of its keys verifies.
+    pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Option<Map<String, Value>> {
+        let keys = self.jwks.as_ref().map(|jwks| jwks.keys.as_slice()).unwrap_or_default();
+        let kid = jws.header().kid.as_deref();
+        let named = |key: &&Jwk| kid.is_none() || key.common.key_id.as_deref() == kid;
+        keys.iter().filter(named).find_map(|key| jws.verify(key).ok())
     }
 
     /// Whether it cannot authenticate.

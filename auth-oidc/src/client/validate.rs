@@ -93,6 +93,9 @@ impl Client {
             (None, TokenEndpointAuthMethod::PrivateKeyJwt) => {
                 return metadata("jwks", "private_key_jwt needs public keys");
             }
+            (None, _) if self.require_signed_request_object => {
+                return metadata("jwks", "request objects are verified by public keys");
+            }
             (Some(jwks), _) => {
                 if let Err(reason) = check_keys(jwks) {
                     return metadata("jwks", reason);

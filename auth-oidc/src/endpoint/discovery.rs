@@ -47,6 +47,8 @@ struct Metadata<'a> {
     authorization_response_iss_parameter_supported: bool,
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
+    request_object_signing_alg_values_supported: [&'static str; 4],
+    require_signed_request_object: bool,
     request_uri_parameter_supported: bool,
 }
 
@@ -112,7 +114,9 @@ fn written(provider: &Provider) -> Bytes {
         acr_values_supported: config.acr_values.iter().map(String::as_str).collect(),
         authorization_response_iss_parameter_supported: true,
         claims_parameter_supported: true,
-        request_parameter_supported: false,
+        request_parameter_supported: true,
+        request_object_signing_alg_values_supported: algorithms,
+        require_signed_request_object: config.require_signed_request_object,
         request_uri_parameter_supported: false,
     };
     // It is made of texts, for which serialisation cannot fail.

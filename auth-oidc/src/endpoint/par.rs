@@ -70,7 +70,7 @@ impl Push {
             return Err(Refusal::invalid_request(text).into());
         }
         let (request_uri, reference) = Reference::new(&mut cx.rng);
-        AuthorizationRequest::validate(form, client, policy, cx.tenant, Some(reference))
+        AuthorizationRequest::validate(form, client, policy, cx.tenant, Some(reference), cx.now)
             .map_err(refusal)?;
         if client.is_public() {
             // Whoever knows its name may push.

@@ -194,6 +194,12 @@ impl ProviderBuilder {
         self
     }
 
+    /// Refuses authorization requests that the client did not sign (RFC 9101 §10.5).
+    pub fn require_signed_request_object(mut self) -> Self {
+        self.config.require_signed_request_object = true;
+        self
+    }
+
     /// What the embedder's own API is called as a resource (RFC 8707). Its extractors refuse a token that
     /// is for others only, so that another API cannot replay what it was given (RFC 9068 §4).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {

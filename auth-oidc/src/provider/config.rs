@@ -167,6 +167,8 @@ pub struct Config {
     pub response_types: ResponseTypePolicy,
     /// Whether every client must push its authorization requests (RFC 9126 §5). Default: no.
     pub require_pushed_authorization_requests: bool,
+    /// Whether every client must sign its authorization requests (RFC 9101 §10.5). Default: no.
+    pub require_signed_request_object: bool,
     /// Login sessions.
     pub sessions: SessionPolicy,
     /// Scopes besides the standard ones.
@@ -201,6 +203,7 @@ impl Default for Config {
             pkce: PkcePolicy::default(),
             response_types: ResponseTypePolicy::default(),
             require_pushed_authorization_requests: false,
+            require_signed_request_object: false,
             sessions: SessionPolicy::default(),
             scopes: Vec::new(),
             acr_values: Vec::new(),

@@ -160,7 +160,7 @@ blackbox! {
         for (name, value) in [
             ("prompt", ""), ("prompt", "none"), ("prompt", "nonsense"), ("scope", "admin"),
             ("response_type", "token"), ("state", "1"), ("max_age", "x"), ("resource", "x"),
-            ("code_challenge", "x"), ("request", "x"), ("id_token_hint", "x"),
+            ("code_challenge", "x"), ("request", "eyJhbGciOiJub25lIn0.e30."), ("id_token_hint", "x"),
             // A client cannot choose it.
             ("iss", "https://evil.example"),
         ] {

@@ -28,6 +28,7 @@ mod headless;
 mod health;
 mod interop;
 mod intr;
+mod jars;
 mod jwtv;
 mod keym;
 mod limits;

@@ -103,7 +103,7 @@ blackbox! {
             ("response_mode", "x", "invalid_request"),
             ("scope", "openid admin", "invalid_scope"),
             ("code_challenge", "x", "invalid_request"),
-            ("request", "a.b.c", "request_not_supported"),
+            ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
             ("id_token_hint", "x", "invalid_request"),
             ("resource", "x", "invalid_target"),
             ("state", "1", "invalid_state"),

@@ -188,7 +188,7 @@ blackbox! {
             for (name, value, error) in [
                 ("prompt", "none", "login_required"),
                 ("scope", "openid admin", "invalid_scope"),
-                ("request", "x.y.z", "request_not_supported"),
+                ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
             ] {
                 let asked = asked(response_type).set(name, value);
                 let callback = open(&world, &Browser::new(), &asked.url(&world)).await.callback();

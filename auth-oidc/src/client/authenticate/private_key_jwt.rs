@@ -6,7 +6,6 @@ use auth_core::Timestamp;
 use auth_core::decision::{Cx, Done, Facts, Reservation, Work};
 use auth_core::keys::CompactJws;
 use auth_core::store::{Class, Key};
-use jsonwebtoken::jwk::Jwk;
 use ring::digest;
 use serde_json::Value;
 
@@ -55,11 +54,7 @@ struct Claims {
 
 fn check(client: &Client, assertion: &str, cx: &Cx<'_>) -> Result<Claims, &'static str> {
     let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
-    let keys = client.jwks.as_ref().map(|jwks| jwks.keys.as_slice()).unwrap_or_default();
-    let kid = jws.header().kid.as_deref();
-    let named = |key: &&Jwk| kid.is_none() || key.common.key_id.as_deref() == kid;
-    let verified = keys.iter().filter(named).find_map(|key| jws.verify(key).ok());
-    let claims = verified.ok_or("no registered key verifies it")?;
+    let claims = client.verify(&jws).ok_or("no registered key verifies it")?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = client.client_id.as_str();
     if text("iss") != Some(id) || text("sub") != Some(id) {

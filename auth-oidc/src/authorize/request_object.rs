@@ -1,0 +1,130 @@
+//! Request objects: a request as a JWT that the client signed (RFC 9101, OpenID Connect Core §6.1).
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use auth_core::http::Form;
+use auth_core::keys::{CompactJws, JwsError};
+use auth_core::{Tenant, Timestamp};
+use serde_json::{Map, Value};
+use url::form_urlencoded::Serializer;
+
+use crate::authorize::PageError;
+use crate::client::Client;
+use crate::refusal::ErrorCode;
+
+/// How far clocks may differ.
+const SKEW: Duration = Duration::from_secs(60);
+/// How long an object may live.
+const MAX_LIFE: Duration = Duration::from_secs(3600);
+/// Claims of the JWT itself, which are no parameters.
+const OF_THE_JWT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+
+/// The parameters to go by: those of the object alone, if there is one (RFC 9101 §6.3).
+pub(super) fn parameters<'a>(
+    form: &'a Form,
+    client: &Client,
+    required: bool,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Cow<'a, Form>, PageError> {
+    let refuse = |text: &str| {
+        let text = format!("the request object is not accepted: {text}");
+        PageError::new(ErrorCode::InvalidRequestObject, text)
+    };
+    let Some(object) = form.get("request") else {
+        return match required {
+            true => Err(refuse("there is none, and the client must send one")),
+            false => Ok(Cow::Borrowed(form)),
+        };
+    };
+    let jws = match CompactJws::parse(object) {
+        Ok(jws) => jws,
+        // Such as `none`: a form of request that is not supported, which the client is told.
+        Err(JwsError::Algorithm) if !required => return Ok(Cow::Borrowed(form)),
+        Err(error) => return Err(refuse(&error.to_string())),
+    };
+    let claims = verified(&jws, client).map_err(refuse)?;
+    check(&claims, client, tenant, now).map_err(refuse)?;
+    as_form(&claims).map(Cow::Owned).map_err(|text| refuse(&text))
+}
+
+fn verified(jws: &CompactJws<'_>, client: &Client) -> Result<Map<String, Value>, &'static str> {
+    let header = jws.header();
+    let typ = header.typ.as_deref().unwrap_or("JWT");
+    if !["JWT", "oauth-authz-req+jwt"].iter().any(|known| known.eq_ignore_ascii_case(typ)) {
+        return Err("its type is neither oauth-authz-req+jwt nor JWT");
+    }
+    if client.request_object_signing_alg.is_some_and(|registered| registered != header.alg) {
+        return Err("its algorithm is not the one that the client registered");
+    }
+    client.verify(jws).ok_or("no registered key of the client verifies it")
+}
+
+/// What the claims of the JWT must say (RFC 9101 §4, §6.2).
+fn check(
+    claims: &Map<String, Value>,
+    client: &Client,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let id = client.client_id.as_str();
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if text("client_id") != Some(id) || text("iss") != Some(id) {
+        return Err("its iss and client_id must both be the client");
+    }
+    let issuer = tenant.issuer.as_str();
+    let for_us = match claims.get("aud") {
+        Some(Value::String(one)) => one == issuer,
+        Some(Value::Array(list)) => list.iter().any(|one| one.as_str() == Some(issuer)),
+        _ => false,
+    };
+    if !for_us {
+        return Err("its aud is not the issuer identifier of this provider");
+    }
+    // Seconds (RFC 7519 §2); nobody needs a fraction of one here.
+    let time = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_u64().and_then(Timestamp::from_secs).map(Some).ok_or(()),
+    };
+    let exp = time("exp").ok().flatten().ok_or("its exp is missing or no time")?;
+    if exp.saturating_add(SKEW) <= now {
+        return Err("it is expired");
+    }
+    if exp > now.saturating_add(MAX_LIFE) {
+        return Err("it lives longer than an hour");
+    }
+    for name in ["nbf", "iat"] {
+        let at = time(name).map_err(|()| "its nbf or iat is no time")?;
+        if at.is_some_and(|at| at > now.saturating_add(SKEW)) {
+            return Err("its nbf or iat lies in the future");
+        }
+    }
+    if ["request", "request_uri"].iter().any(|name| claims.contains_key(*name)) {
+        return Err("it holds another request");
+    }
+    Ok(())
+}
+
+/// The other claims as parameters.
+fn as_form(claims: &Map<String, Value>) -> Result<Form, String> {
+    let mut query = Serializer::new(String::new());
+    for (name, value) in claims.iter().filter(|(name, _)| !OF_THE_JWT.contains(&name.as_str())) {
+        match value {
+            Value::String(text) => {
+                query.append_pair(name, text);
+            }
+            Value::Number(_) | Value::Bool(_) | Value::Object(_) => {
+                query.append_pair(name, &value.to_string());
+            }
+            Value::Array(list) => {
+                for one in list {
+                    let text = one.as_str().ok_or("a list has something else than texts")?;
+                    query.append_pair(name, text);
+                }
+            }
+            Value::Null => {}
+        }
+    }
+    Form::from_query(Some(&query.finish())).map_err(|error| error.to_string())
+}
