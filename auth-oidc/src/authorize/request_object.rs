@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use auth_core::http::Form;
+use auth_core::http::{Form, FormError};
 use auth_core::keys::{CompactJws, JwsError};
 use auth_core::{Tenant, Timestamp};
 use serde_json::{Map, Value};
@@ -46,7 +46,7 @@ pub(super) fn parameters<'a>(
     };
     let claims = verified(&jws, client).map_err(refuse)?;
     check(&claims, client, tenant, now).map_err(refuse)?;
-    as_form(&claims).map(Cow::Owned).map_err(|text| refuse(&text))
+    as_form(&claims).map(Cow::Owned).map_err(|error| refuse(&error.to_string()))
 }
 
 fn verified(jws: &CompactJws<'_>, client: &Client) -> Result<Map<String, Value>, &'static str> {
@@ -107,24 +107,22 @@ fn check(
 }
 
 /// The other claims as parameters.
-fn as_form(claims: &Map<String, Value>) -> Result<Form, String> {
+fn as_form(claims: &Map<String, Value>) -> Result<Form, FormError> {
     let mut query = Serializer::new(String::new());
     for (name, value) in claims.iter().filter(|(name, _)| !OF_THE_JWT.contains(&name.as_str())) {
         match value {
             Value::String(text) => {
                 query.append_pair(name, text);
             }
-            Value::Number(_) | Value::Bool(_) | Value::Object(_) => {
-                query.append_pair(name, &value.to_string());
-            }
-            Value::Array(list) => {
-                for one in list {
-                    let text = one.as_str().ok_or("a list has something else than texts")?;
-                    query.append_pair(name, text);
-                }
+            // A parameter that may be repeated.
+            Value::Array(list) if list.iter().all(Value::is_string) => {
+                query.extend_pairs(list.iter().filter_map(Value::as_str).map(|text| (name, text)));
             }
             Value::Null => {}
+            other => {
+                query.append_pair(name, &other.to_string());
+            }
         }
     }
-    Form::from_query(Some(&query.finish())).map_err(|error| error.to_string())
+    Form::from_query(Some(&query.finish()))
 }

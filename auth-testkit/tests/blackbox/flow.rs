@@ -27,7 +27,7 @@ pub struct AuthorizationRequest(Vec<(String, String)>);
 /// A good request of the client `web` or `spa`.
 pub fn request(client: &str) -> AuthorizationRequest {
     let callback = if client == "spa" { SPA_CALLBACK } else { WEB_CALLBACK };
-    AuthorizationRequest(Vec::new())
+    AuthorizationRequest::bare()
         .set("client_id", client)
         .set("redirect_uri", callback)
         .set("response_type", "code")
@@ -39,6 +39,11 @@ pub fn request(client: &str) -> AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
+    /// Without any parameter.
+    pub fn bare() -> Self {
+        Self(Vec::new())
+    }
+
     /// With this value, in place of any other.
     pub fn set(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value)

@@ -125,7 +125,6 @@ blackbox! {
             ("aud", json!("https://other.example")), ("aud", json!([])), ("aud", json!(format!("{issuer}/"))), ("aud", Value::Null),
             ("exp", json!(now - 61)), ("exp", json!(now + 3_601)), ("exp", json!("9999999999")), ("exp", json!(-1)), ("exp", json!(1.5e300)), ("exp", Value::Null),
             ("nbf", json!(now + 62)), ("nbf", json!("x")), ("iat", json!(now + 62)), ("iat", json!({})),
-            ("resource", json!([1])), ("resource", json!([["x"]])),
         ] {
             assert_bad(&get(&world, &browser, &sign(&key, &with(good.clone(), name, value.clone()))).await);
         }
@@ -147,7 +146,7 @@ blackbox! {
             format!("{header}.{evil}.{signature}"),
             format!("{input}."),
             format!("{input}.{signature}A"),
-            format!("{input}"),
+            input.to_owned(),
             "x".to_owned(),
             "..".to_owned(),
         ] {

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use auth_oidc::ProviderBuilder;
 use auth_oidc::client::Client;
 use auth_testkit::{Browser, Reply};
 use http::StatusCode;
@@ -189,7 +190,7 @@ blackbox! {
         answer(&world, &browser, &ALICE, end).await.callback().code();
         open(&world, &browser, &request("spa").url(&world)).await.page();
 
-        let world = World::with(setup, |b| b.require_pushed_authorization_requests()).await;
+        let world = World::with(setup, ProviderBuilder::require_pushed_authorization_requests).await;
         let plain = open(&world, &browser, &request("spa").url(&world)).await.callback();
         assert_redirected(&world, &plain, "invalid_request");
         let document = browser.get(&world.url("/.well-known/openid-configuration")).await.unwrap();

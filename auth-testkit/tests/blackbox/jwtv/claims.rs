@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// Where a JWT says whose it is: a request object is its client's.
+fn whose(door: &Door) -> &'static str {
+    if door.entry == Entry::Request { "iss" } else { "sub" }
+}
+
 blackbox! {
     async fn a_105_times_of_another_type(setup: Setup) {
         let house = House::open(setup).await;
@@ -18,7 +23,7 @@ blackbox! {
             for name in ["nbf", "iat"] {
                 for time in [json!("x"), json!({}), json!(1e300)] {
                     let forged = door.claiming(name, time, &house.claims(door));
-                    if door.entry == Entry::Assertion || name == "iat" {
+                    if door.entry != Entry::Access || name == "iat" {
                         house.assert_refused(door, &forged).await;
                     }
                 }
@@ -34,7 +39,8 @@ blackbox! {
 
     async fn a_106_claims_that_are_missing(setup: Setup) {
         let house = House::open(setup).await;
-        let needed: [(Entry, &[&str]); 3] = [
+        let needed: [(Entry, &[&str]); 4] = [
+            (Entry::Request, &["iss", "aud", "exp", "client_id", "redirect_uri"]),
             (Entry::Assertion, &["iss", "sub", "aud", "exp", "jti"]),
             (Entry::Hint, &["iss", "sub", "aud"]),
             (Entry::Access, &["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "gen"]),
@@ -46,8 +52,9 @@ blackbox! {
             })
             .await;
         let now = house.world.clock.now().as_secs();
-        let door = &house.doors[0];
-        house.assert_refused(door, &door.claiming("exp", json!(now + 3601), &house.claims(door))).await;
+        for door in [&house.doors[0], &house.doors[3]] {
+            house.assert_refused(door, &door.claiming("exp", json!(now + 3601), &house.claims(door))).await;
+        }
     }
 
     async fn a_107_for_somebody_else(setup: Setup) {
@@ -63,9 +70,13 @@ blackbox! {
             house.assert_admitted(door, &house.good(door)).await;
         }
         // A hint is for one client, an access token for a list of texts.
-        let [_, hint, access] = &house.doors;
+        let [_, hint, access, _] = &house.doors;
         for audience in [Value::Null, json!([]), json!(["web", "other"]), json!(7)] {
             house.assert_refused(hint, &hint.claiming("aud", audience, &house.claims(hint))).await;
+        }
+        let object = &house.doors[3];
+        for audience in [Value::Null, json!([]), json!(["web", "other"]), json!(7), json!(format!("{issuer}/"))] {
+            house.assert_refused(object, &object.claiming("aud", audience, &house.claims(object))).await;
         }
         for audience in [Value::Null, json!(7), json!({})] {
             house.assert_refused(access, &access.claiming("aud", audience, &house.claims(access))).await;
@@ -85,7 +96,7 @@ blackbox! {
             house.assert_admitted(door, &house.good(door)).await;
         }
         // A type that is not the entry's own.
-        let [_, hint, access] = &house.doors;
+        let [_, hint, access, _] = &house.doors;
         for typ in ["at+jwt", "logout+jwt", "secevent+jwt", "jwt", "", "dpop+jwt"] {
             if typ != "at+jwt" {
                 house.assert_refused(access, &access.headed("typ", json!(typ), &house.claims(access))).await;
@@ -110,6 +121,7 @@ blackbox! {
                 };
                 let named = match door.entry {
                     Entry::Assertion => like("keyed").to_vec(),
+                    Entry::Request => like("web").to_vec(),
                     _ => like(&issuer).to_vec(),
                 };
                 let mut forged: Vec<String> =
@@ -131,9 +143,9 @@ blackbox! {
             .refuses(|door, claims| {
                 let mut forged: Vec<String> = [json!(""), json!(" "), json!("*"), json!([]), json!(["u-alice"]), json!(0), json!({})]
                     .into_iter()
-                    .map(|subject| door.claiming("sub", subject, claims))
+                    .map(|subject| door.claiming(whose(door), subject, claims))
                     .collect();
-                forged.push(door.claiming("sub", json!("u-bob"), claims));
+                forged.push(door.claiming(whose(door), json!("u-bob"), claims));
                 forged
             })
             .await;

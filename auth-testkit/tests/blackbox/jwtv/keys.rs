@@ -118,7 +118,7 @@ blackbox! {
         house
             .refuses(|door, claims| {
                 let mut header = with(&door.header, "alg", json!("ES256"));
-                if door.entry != Entry::Assertion {
+                if matches!(door.entry, Entry::Hint | Entry::Access) {
                     header = with(&header, "kid", es.clone());
                 }
                 let input = input(&header.to_string(), &claims.to_string());

@@ -1,4 +1,5 @@
-//! JWTs under attack, at every place where one enters: client assertions, `id_token_hint`, access tokens.
+//! JWTs under attack, at every place where one enters: client assertions, `id_token_hint`, access tokens, request
+//! objects.
 
 mod claims;
 mod forms;
@@ -30,6 +31,8 @@ enum Entry {
     Hint,
     /// At introspection and userinfo.
     Access,
+    /// At the authorization endpoint, by `request`.
+    Request,
 }
 
 /// An entry with a JWT that it admits, and the key that signs it: forgeries differ from it in one thing.
@@ -44,7 +47,7 @@ struct Door {
 struct House {
     world: World,
     browser: Browser,
-    doors: [Door; 3],
+    doors: [Door; 4],
     numbers: AtomicU32,
 }
 
@@ -52,6 +55,8 @@ impl House {
     /// What the provider signs is signed by a key that is known here, too.
     async fn open(setup: Setup) -> Self {
         let client_key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
+        let request_key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
+        let verified_by = JwkSet { keys: vec![request_key.jwk().clone()] };
         let keyed =
             Client::private_key_jwt("keyed", JwkSet { keys: vec![client_key.jwk().clone()] })
                 .redirect_uri(WEB_CALLBACK)
@@ -64,7 +69,7 @@ impl House {
                     tokens.access_token_format = AccessTokenFormat::Jwt;
                     tokens.signing_algorithm = SigningAlgorithm::Rs256;
                 })
-                .client(web())
+                .client(web().jwks(verified_by))
                 .client(keyed)
         })
         .await;
@@ -95,6 +100,16 @@ impl House {
                 key: ours(),
                 header: header_of(&tokens.access),
                 claims: flow::claims(&tokens.access),
+            },
+            Door {
+                entry: Entry::Request,
+                header: json!({"alg": "ES256", "typ": "oauth-authz-req+jwt", "kid": request_key.kid().as_str()}),
+                key: request_key,
+                claims: json!({
+                    "iss": "web", "aud": world.issuer, "iat": now, "exp": now + 300, "client_id": "web",
+                    "redirect_uri": WEB_CALLBACK, "response_type": "code", "scope": "openid", "prompt": "none",
+                    "code_challenge": challenge_of(VERIFIER), "code_challenge_method": "S256",
+                }),
             },
         ];
         let house = Self { world, browser, doors, numbers: AtomicU32::new(0) };
@@ -152,6 +167,16 @@ impl House {
                         false
                     }
                 }
+            }
+            Entry::Request => {
+                let asked =
+                    AuthorizationRequest::bare().set("client_id", "web").set("request", jwt);
+                let reply = self.browser.get(&asked.url(&self.world)).await.unwrap();
+                let Some(location) = reply.location() else {
+                    assert!(reply.status.is_client_error(), "{}", reply.text());
+                    return false;
+                };
+                !Callback::of(location).code().is_empty()
             }
             Entry::Access => {
                 let active = is_active(&self.world, jwt).await;
