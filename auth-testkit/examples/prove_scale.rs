@@ -6,7 +6,7 @@
 //! a quarter as many grants that expired long ago are put beside the live ones
 //! and swept, at a steady rate of requests. On PostgreSQL both are in one server of their own.
 //!
-//! Of more than a million grants nothing is required: what they cost is reported.
+//! Of more than a million grants nothing is required: what they cost is reported, and nothing is swept.
 //!
 //! ```text
 //! prove_scale [--rounds N] [--backend NAME] [--seed S]
@@ -87,13 +87,15 @@ async fn prove() -> Result<(), Failure> {
         )?;
     }
     println!("\n{many} grants were issued and restored in {filled:.0} s.");
-    let backlog = many.min(BOUND) / 4;
+    if many > BOUND {
+        return Ok(());
+    }
     for _ in 1..ATTEMPTS {
-        if sweep(&large, clock, backlog, turn).await? || many > BOUND {
+        if sweep(&large, clock, many / 4, turn).await? {
             return Ok(());
         }
     }
-    must(sweep(&large, clock, backlog, turn).await?, "the sweep keeps nobody waiting")
+    must(sweep(&large, clock, many / 4, turn).await?, "the sweep keeps nobody waiting")
 }
 
 /// Where both databases are.

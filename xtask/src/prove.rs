@@ -257,6 +257,7 @@ impl Proof {
         servers: &Servers,
         runs: &[Vec<String>],
     ) -> Outcome<()> {
+        let file = workspace.root().join("docs/proofs").join(format!("{}.md", self.name));
         let (mut commands, mut tables) = (Vec::new(), Vec::new());
         for run in runs {
             let program = self.program(self.full.to_vec(), run);
@@ -264,13 +265,14 @@ impl Proof {
             print!("{printed}");
             commands.push(command);
             tables.push(printed.trim().to_owned());
+            let command = match commands.as_slice() {
+                [only] => only.clone(),
+                _ => format!("cargo xtask prove {} --full", self.name),
+            };
+            // After each of them: whoever interrupts the next one has lost nothing.
+            measured::keep(workspace, &file, self.title, &command, &tables.join("\n\n"))?;
         }
-        let command = match commands.as_slice() {
-            [only] => only.clone(),
-            _ => format!("cargo xtask prove {} --full", self.name),
-        };
-        let file = workspace.root().join("docs/proofs").join(format!("{}.md", self.name));
-        measured::keep(workspace, &file, self.title, &command, &tables.join("\n\n"))
+        Ok(())
     }
 
     fn program(&self, arguments: Vec<&str>, run: &[String]) -> Program<'static> {

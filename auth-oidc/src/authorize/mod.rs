@@ -1,10 +1,10 @@
 //! The authorization endpoint: what is asked, whether it may be, and the answer.
 //!
 //! ```text
-//!   parameters ─▶ client? ─▶ redirect_uri? ─▶ the rules of check/ ─▶ decide
-//!                   │ PageError  │ PageError      │ RedirectError      ├─▶ login challenge
-//!                                                                      ├─▶ consent challenge
-//!                                                                      └─▶ code, tokens
+//!   parameters ─▶ client? ─▶ pushed? signed? ─▶ redirect_uri? ─▶ the rules of check/ ─▶ decide
+//!                   │ PageError   │ PageError      │ PageError      │ RedirectError     ├─▶ login challenge
+//!                                                                                      ├─▶ consent challenge
+//!                                                                                      └─▶ code, tokens
 //! ```
 
 mod answer;
