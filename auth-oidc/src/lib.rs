@@ -41,7 +41,7 @@
 //! and JWT access tokens (RFC 9068); id tokens; userinfo, introspection (RFC 7662), revocation
 //! (RFC 7009), discovery and RFC 8414 metadata, RP-initiated logout; client authentication by secret or
 //! signed assertion. Id tokens and access tokens from the authorization endpoint (implicit and hybrid flows) where
-//! [`ResponseTypePolicy`](provider::ResponseTypePolicy) permits them; the `claims` parameter; pushed
+//! [`ResponseTypePolicy`](provider::ResponseTypePolicy) permits them; userinfo and introspection as signed JWTs; the `claims` parameter; pushed
 //! authorization requests (RFC 9126) and signed ones (RFC 9101). Encryption and dynamic registration are
 //! not there yet.
 

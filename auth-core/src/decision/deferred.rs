@@ -33,6 +33,17 @@ impl DeferredSignature {
         &self.0.sign
     }
 
+    /// The compact form; `None` before it is signed.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let signature = self.0.signature.get()?;
+        let mut text = String::with_capacity(self.0.sign.input.len() + signature.len() * 4 / 3 + 4);
+        text.push_str(&self.0.sign.input);
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        Some(text)
+    }
+
     /// The first signature stays.
     pub(super) fn complete(&self, signature: Signature) {
         let _ = self.0.signature.set(signature);
@@ -41,14 +52,8 @@ impl DeferredSignature {
 
 impl Serialize for DeferredSignature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(signature) = self.0.signature.get() else {
-            return Err(serde::ser::Error::custom("a JWS was to be sent before it was signed"));
-        };
-        let mut text = String::with_capacity(self.0.sign.input.len() + signature.len() * 4 / 3 + 4);
-        text.push_str(&self.0.sign.input);
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
-        serializer.serialize_str(&text)
+        let unsigned = || serde::ser::Error::custom("a JWS was to be sent before it was signed");
+        serializer.serialize_str(&self.text().ok_or_else(unsigned)?)
     }
 }
 

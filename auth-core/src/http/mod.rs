@@ -19,4 +19,4 @@ pub use engine::{Engine, Listener, Request, Response, Route, dispatch, paths};
 pub use form::{Form, FormError};
 pub use locale::preferred_locales;
 pub use proxy::{InvalidNetwork, Peer, TrustedProxies};
-pub use respond::{PageResponse, empty, json, no_store, redirect, text};
+pub use respond::{PageResponse, empty, json, jwt, no_store, redirect, text};

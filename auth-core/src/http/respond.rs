@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::error;
 
+use crate::decision::DeferredSignature;
 use crate::http::Response;
 use crate::page::{Page, PageRenderer, PageView};
 
@@ -36,6 +37,21 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    no_store(headers);
+    response
+}
+
+/// A JWT as the whole answer, that is not to be kept; 500 if it was not signed, which is a mistake of the program.
+#[must_use]
+pub fn jwt(content_type: &'static str, jwt: &DeferredSignature) -> Response {
+    let Some(body) = jwt.text() else {
+        error!("a JWT was to be sent before it was signed");
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "this provider cannot answer\n");
+    };
+    let mut response = Response::new(body.into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     no_store(headers);
     response

@@ -75,6 +75,12 @@ pub struct Client {
     /// Whether it must sign its authorization requests (RFC 9101 §10.5).
     #[serde(default)]
     pub require_signed_request_object: bool,
+    /// What signs userinfo for it; plain JSON if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// What signs introspections that it asks for as JWTs (RFC 9701); the provider's default if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// First party: people are not asked for consent.
     #[serde(default)]
     pub skip_consent: bool,
@@ -237,6 +243,8 @@ impl Client {
             require_pushed_authorization_requests: false,
             request_object_signing_alg: None,
             require_signed_request_object: false,
+            userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             skip_consent: false,
             introspect_any: false,
             claim_mappers: Vec::new(),
@@ -371,6 +379,13 @@ impl Client {
     #[must_use]
     pub fn id_token_alg(mut self, algorithm: SigningAlgorithm) -> Self {
         self.id_token_signed_response_alg = Some(algorithm);
+        self
+    }
+
+    /// With userinfo signed so.
+    #[must_use]
+    pub fn userinfo_alg(mut self, algorithm: SigningAlgorithm) -> Self {
+        self.userinfo_signed_response_alg = Some(algorithm);
         self
     }
 

@@ -32,6 +32,8 @@ struct Metadata<'a> {
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
+    userinfo_signing_alg_values_supported: Vec<&'static str>,
+    introspection_signing_alg_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: [&'static str; 4],
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
@@ -66,6 +68,7 @@ fn written(provider: &Provider) -> Bytes {
     let issuer = &provider.tenant().issuer;
     let config = provider.config();
     let known = config.known_scopes();
+    let ours: Vec<&str> = provider.algorithms().iter().map(|algorithm| algorithm.name()).collect();
     let policy = config.response_types;
     let mut permitted = ResponseType::ALL.to_vec();
     permitted.retain(|known| policy.permits(*known));
@@ -97,11 +100,9 @@ fn written(provider: &Provider) -> Bytes {
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str),
         grant_types_supported: grant_types.map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
-        id_token_signing_alg_values_supported: provider
-            .algorithms()
-            .iter()
-            .map(|a| a.name())
-            .collect(),
+        id_token_signing_alg_values_supported: ours.clone(),
+        userinfo_signing_alg_values_supported: ours.clone(),
+        introspection_signing_alg_values_supported: ours,
         token_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
         token_endpoint_auth_signing_alg_values_supported: algorithms,
         introspection_endpoint_auth_methods_supported: [basic, post, private_key_jwt],

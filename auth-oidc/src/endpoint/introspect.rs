@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
-use auth_core::http::{Request, Response, json};
+use auth_core::decision::{
+    Asks, Cx, Decision, DeferredSignature, Facts, Need, Outcome, Unavailable,
+};
+use auth_core::http::{Request, Response, json, jwt};
 use auth_core::seal::Handle;
 use auth_core::{Issuer, Subject, Tenant};
 use http::StatusCode;
+use http::header::ACCEPT;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::client::authenticate;
 use crate::client::{Client, ClientRecord};
@@ -18,6 +21,7 @@ use crate::grant::ClientRequest;
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
+use crate::token::defer;
 use crate::token::liveness;
 use crate::token::presented::{LiveAccess, PresentedToken};
 use crate::token::refresh::{RefreshFamily, Standing};
@@ -30,12 +34,30 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         Ok(channel) => channel,
         Err(response) => return response,
     };
-    let introspect = Introspect::new(provider.tenant(), channel.request());
+    let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = accepted.flat_map(|value| value.split(','));
+    let signed =
+        types.any(|asked| asked.split(';').next().unwrap_or_default().trim() == MEDIA_TYPE);
+    let introspect = Introspect::new(provider.tenant(), channel.request(), signed);
     let issuer = &provider.tenant().issuer;
     match channel.decide(&introspect).await {
-        Ok(active) => json(StatusCode::OK, &Introspection { active: active.as_ref(), issuer }),
+        Ok(Said::Plain(active)) => {
+            json(StatusCode::OK, &Introspection { active: active.as_ref(), issuer })
+        }
+        Ok(Said::Signed(answer)) => jwt(MEDIA_TYPE, &answer),
         Err(response) => response,
     }
+}
+
+/// What a caller asks for that wants a signed answer (RFC 9701 §4), and the type of it.
+const MEDIA_TYPE: &str = "application/token-introspection+jwt";
+const TYP: &str = "token-introspection+jwt";
+
+/// The answer, in the form that was asked for.
+#[derive(Debug)]
+enum Said {
+    Plain(Option<Active>),
+    Signed(DeferredSignature),
 }
 
 /// Says what a token is good for, in one round trip.
@@ -43,19 +65,21 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
 struct Introspect {
     request: Arc<ClientRequest>,
     token: Option<PresentedToken>,
+    /// Whether the answer is to be a JWT.
+    signed: bool,
     asks: Asks,
 }
 
 impl Introspect {
-    fn new(tenant: &Tenant, request: Arc<ClientRequest>) -> Self {
+    fn new(tenant: &Tenant, request: Arc<ClientRequest>, signed: bool) -> Self {
         let text = request.form.get("token").unwrap_or_default();
         let token = PresentedToken::parse(text, &request.policy.keys, tenant);
         let asks = authenticate::asks(&request.presented);
         let asks = token.iter().fold(asks, |asks, token| asks.and(token.asks()));
-        Self { request, token, asks }
+        Self { request, token, signed, asks }
     }
 
-    fn introspect(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Option<Active>, Stop<Refusal>> {
+    fn introspect(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Said, Stop<Refusal>> {
         let caller = authenticate::authenticate(&self.request.presented, facts, cx)?;
         let caller = caller.client();
         if caller.is_public() {
@@ -79,7 +103,33 @@ impl Introspect {
             facts.require(Asks::none().read(&ClientRecord::at(&caller.client_id)))?;
         }
         let visible = live.filter(|(live, token_use)| may_see(caller, live, token_use));
-        Ok(visible.map(|(live, token_use)| Active { live, token_use }))
+        let active = visible.map(|(live, token_use)| Active { live, token_use });
+        match self.signed {
+            true => Ok(Said::Signed(self.sign(active.as_ref(), caller, cx)?)),
+            false => Ok(Said::Plain(active)),
+        }
+    }
+
+    /// RFC 9701 §5: for the caller alone, and of a type that is no access token.
+    fn sign(
+        &self,
+        active: Option<&Active>,
+        caller: &Client,
+        cx: &mut Cx<'_>,
+    ) -> Result<DeferredSignature, Need> {
+        let ClientRequest { policy, .. } = &*self.request;
+        let issuer = &cx.tenant.issuer;
+        let answer = serde_json::to_value(Introspection { active, issuer })
+            .map_err(|error| Unavailable::Defect(error.into()))?;
+        let claims = Map::from_iter([
+            ("iss".to_owned(), json!(issuer.as_str())),
+            ("aud".to_owned(), json!(caller.client_id)),
+            ("iat".to_owned(), json!(cx.now.as_secs())),
+            ("token_introspection".to_owned(), answer),
+        ]);
+        let algorithm = caller.introspection_signed_response_alg;
+        let algorithm = algorithm.unwrap_or(policy.config.tokens.signing_algorithm);
+        defer(&policy.keys, algorithm, TYP, &claims, cx)
     }
 
     fn live_refresh(
@@ -166,18 +216,14 @@ const OURS: [&str; 10] =
     ["active", "client_id", "sub", "scope", "aud", "iss", "iat", "exp", "token_use", "token_type"];
 
 impl Decision for Introspect {
-    type Answer = Option<Active>;
+    type Answer = Said;
     type Refusal = Refusal;
 
     fn prefetch(&self) -> Asks {
         self.asks.clone()
     }
 
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<Option<Active>, Refusal>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<Said, Refusal>, Need> {
         self.introspect(facts, cx).map(Outcome::answer).or_else(Stop::outcome)
     }
 }

@@ -1,7 +1,7 @@
 //! The userinfo endpoint (OpenID Connect Core §5.3).
 
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
-use auth_core::http::{Form, Request, Response, json};
+use auth_core::decision::{Asks, Cx, Decision, DeferredSignature, Facts, Need, Outcome};
+use auth_core::http::{Form, Request, Response, json, jwt};
 use auth_core::{ClientId, Denied, Secret, Tenant, bearer_token};
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use crate::endpoint::answer::refusal;
 use crate::provider::{Policy, Provider};
 use crate::refusal::Refusal;
 use crate::token::claims::{ClaimRequest, active_identity};
+use crate::token::defer;
 use crate::token::presented::PresentedAccess;
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
@@ -26,7 +27,8 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     match provider.driver().run(provider.tenant(), &userinfo).await {
         Err(cause) => Denied::Unavailable(cause).response(),
         Ok(Err(denied)) => denied.response(),
-        Ok(Ok(claims)) => json(StatusCode::OK, &claims),
+        Ok(Ok(Said::Plain(claims))) => json(StatusCode::OK, &claims),
+        Ok(Ok(Said::Signed(claims))) => jwt("application/jwt", &claims),
     }
 }
 
@@ -50,6 +52,16 @@ fn token(request: &Request) -> Result<Secret, Response> {
     }
 }
 
+/// The type of a signed answer, which is no id token.
+const TYP: &str = "userinfo+jwt";
+
+/// The claims, in the form that the client registered (OpenID Connect Core §5.3.2).
+#[derive(Debug)]
+enum Said {
+    Plain(Map<String, Value>),
+    Signed(DeferredSignature),
+}
+
 /// Says what the person permits the client to know.
 #[derive(Debug)]
 struct UserInfo {
@@ -65,18 +77,14 @@ impl UserInfo {
 }
 
 impl Decision for UserInfo {
-    type Answer = Map<String, Value>;
+    type Answer = Said;
     type Refusal = Denied;
 
     fn prefetch(&self) -> Asks {
         self.token.as_ref().map(PresentedAccess::asks).unwrap_or_default()
     }
 
-    fn decide(
-        &self,
-        facts: &Facts,
-        cx: &mut Cx<'_>,
-    ) -> Result<Outcome<Map<String, Value>, Denied>, Need> {
+    fn decide(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Outcome<Said, Denied>, Need> {
         let live = match &self.token {
             Some(token) => token.live(facts, cx.now)?,
             None => None,
@@ -102,7 +110,14 @@ impl Decision for UserInfo {
         }
         .claims(facts)?;
         claims.insert("sub".to_owned(), json!(subject));
-        Ok(Outcome::answer(claims))
+        let client = &client.value.client;
+        let Some(algorithm) = client.userinfo_signed_response_alg else {
+            return Ok(Outcome::answer(Said::Plain(claims)));
+        };
+        claims.insert("iss".to_owned(), json!(cx.tenant.issuer.as_str()));
+        claims.insert("aud".to_owned(), json!(client.client_id));
+        let signed = defer(&self.policy.keys, algorithm, TYP, &claims, cx)?;
+        Ok(Outcome::answer(Said::Signed(signed)))
     }
 }
 

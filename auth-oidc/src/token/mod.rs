@@ -64,8 +64,19 @@ pub(crate) fn sign_later(
     claims: &Map<String, Value>,
     cx: &mut Cx<'_>,
 ) -> Result<OutgoingToken, Need> {
+    defer(keys, algorithm, typ, claims, cx).map(OutgoingToken::SignedLater)
+}
+
+/// The same for a JWS that is a whole answer.
+pub(crate) fn defer(
+    keys: &PublishedKeys,
+    algorithm: SigningAlgorithm,
+    typ: &str,
+    claims: &Map<String, Value>,
+    cx: &mut Cx<'_>,
+) -> Result<DeferredSignature, Need> {
     let sign = to_sign(keys, algorithm, typ, claims, cx)?;
-    Ok(OutgoingToken::SignedLater(cx.sign_later(sign)))
+    Ok(cx.sign_later(sign))
 }
 
 fn to_sign(

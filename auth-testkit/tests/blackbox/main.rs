@@ -48,6 +48,7 @@ mod ruri;
 mod ruri_flow;
 mod scenarios;
 mod secrets;
+mod signed;
 mod smoke;
 mod stor;
 mod surface;
