@@ -1,7 +1,10 @@
 //! Clients: the model, its validation, their registry, and how they authenticate.
 
+mod auth_method;
 pub mod authenticate;
+mod build;
 mod claim_mapper;
+mod grant_type;
 mod model;
 mod record;
 mod redirect_uri;
@@ -9,8 +12,10 @@ mod registry;
 mod response_type;
 mod validate;
 
+pub use auth_method::TokenEndpointAuthMethod;
 pub use claim_mapper::{ClaimMapper, ClaimSource, ClaimTarget};
-pub use model::{AccessTokenFormat, Client, GrantType, TokenEndpointAuthMethod};
+pub use grant_type::GrantType;
+pub use model::{AccessTokenFormat, Client};
 pub(crate) use record::ClientRecord;
 pub use record::generate_client_secret;
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};

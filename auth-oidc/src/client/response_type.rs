@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::client::GrantType;
+
 /// What a client asks the authorization endpoint for (OAuth 2.0 Multiple Response Type Encoding Practices §3, §5).
 ///
 /// ```
@@ -68,6 +70,14 @@ impl ResponseType {
         };
         let words = sorted(name);
         Self::ALL.into_iter().find(|known| sorted(known.as_str()) == words)
+    }
+
+    /// The grant types that it needs (OpenID Connect Dynamic Client Registration §2).
+    #[must_use]
+    pub fn grant_types(self) -> Vec<GrantType> {
+        let code = self.has_code().then_some(GrantType::AuthorizationCode);
+        let front = self.has_token() || self.has_id_token();
+        code.into_iter().chain(front.then_some(GrantType::Implicit)).collect()
     }
 
     /// Whether it brings a code.
