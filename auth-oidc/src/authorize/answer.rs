@@ -42,8 +42,20 @@ impl AnswerRequest<'_> {
         cx: &mut Cx<'_>,
     ) -> Result<(AuthorizationResponse, Vec<Write>), Stop<AuthorizeRefusal>> {
         let response_type = self.request.response_type;
+        let to = &self.request.redirect;
+        // The request was checked when it came, and the person may have taken their time.
+        if !self.client.may_ask_for(response_type)
+            || !self.policy.config.response_types.permits(response_type)
+        {
+            let text = "the client may not ask for this response type any more";
+            return Err(RedirectError::new(to, ErrorCode::UnauthorizedClient, text).into());
+        }
         let grant_id = GrantId::new(cx.now, &mut cx.rng);
         let record = self.record(cx);
+        if response_type.has_id_token() && !record.scope.contains("openid") {
+            let text = "openid was not granted, which an id token needs";
+            return Err(RedirectError::new(to, ErrorCode::AccessDenied, text).into());
+        }
         let mut parameters = Vec::new();
         let mut writes = Vec::new();
         if let Some(reference) = &self.request.pushed {
@@ -59,7 +71,6 @@ impl AnswerRequest<'_> {
             let grant = Grant::of(&record, self.client, &self.policy.config, cx.now);
             let Some(identity) = active_identity(&self.sign_in.subject, facts)? else {
                 let text = "the account is disabled or deleted";
-                let to = &self.request.redirect;
                 return Err(RedirectError::new(to, ErrorCode::AccessDenied, text).into());
             };
             let tokens =
@@ -77,16 +88,19 @@ impl AnswerRequest<'_> {
         Ok((self.request.redirect.respond(parameters), writes))
     }
 
-    /// What was granted, as a code holds it.
+    /// What was granted, as a code holds it, without what the client lost since it asked.
     fn record(&self, cx: &Cx<'_>) -> AuthorizationCode {
+        let mut audience = self.request.audience.clone();
+        audience.retain(|resource| self.client.audience.contains(resource));
+        let scope = self.granted.intersection(&self.request.scope);
         let lifetime = self.policy.config.tokens.authorization_code_lifetime;
         AuthorizationCode {
             client_id: self.request.client_id.clone(),
             redirect_uri: self.request.redirect.uri().to_owned(),
             code_challenge: self.request.code_challenge.clone(),
             nonce: self.request.nonce.clone(),
-            scope: self.granted.intersection(&self.request.scope),
-            audience: self.request.audience.clone(),
+            scope: scope.intersection(&self.client.scope),
+            audience,
             claims: self.request.claims.clone().granted(self.granted, &self.policy.config),
             sign_in: self.sign_in.clone(),
             extra: self.extra.clone(),

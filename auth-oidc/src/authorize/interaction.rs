@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::Timestamp;
 
 use crate::authorize::{AuthorizationRequest, RedirectError};
-use crate::client::{Client, RedirectUri};
+use crate::client::{Client, RedirectUri, ResponseType};
 use crate::refusal::ErrorCode;
 use crate::token::consent::Consent;
 use crate::token::grant::SignIn;
@@ -77,7 +77,9 @@ pub(crate) fn consent_needed(
     consent: Option<&Consent>,
     now: Timestamp,
 ) -> Result<bool, RedirectError> {
-    let assured = !client.is_public()
+    // Only a code is redeemed by somebody who proves to be the client.
+    let authenticated = !client.is_public() && request.response_type == ResponseType::Code;
+    let assured = authenticated
         || RedirectUri::register(request.redirect.uri()).is_ok_and(|uri| uri.assures_identity());
     let scope = request.scope_to_consent();
     let remembered = consent.is_some_and(|consent| consent.covers(&scope, &request.audience, now));

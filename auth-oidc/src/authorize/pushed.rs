@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 /// The parameters of a request, which were validated when they came, and are once more when they are used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PushedRequest {
     pub(crate) client_id: ClientId,
     /// As a query, without what authenticated the client.
     parameters: String,
     /// Until when the browser may come with it.
     pub(crate) expires_at: Timestamp,
-    /// Until when the person may take to answer.
+    /// Until when the person may take to answer: to sign in, and then to consent.
     keep_until: Timestamp,
 }
 
@@ -42,7 +42,7 @@ impl PushedRequest {
         let parameters =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
         let expires_at = now.saturating_add(Self::LIFETIME);
-        let keep_until = expires_at.saturating_add(interaction);
+        let keep_until = expires_at.saturating_add(interaction.saturating_mul(2));
         Self { client_id, parameters, expires_at, keep_until }
     }
 
@@ -54,6 +54,13 @@ impl PushedRequest {
 
     pub(crate) fn at(reference: &Reference) -> TypedKey<Self> {
         Self::key(&[&reference.0])
+    }
+}
+
+impl fmt::Debug for PushedRequest {
+    /// Without the parameters, which name people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PushedRequest({})", self.client_id)
     }
 }
 

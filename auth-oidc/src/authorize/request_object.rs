@@ -73,6 +73,10 @@ fn check(
     if text("client_id") != Some(id) || text("iss") != Some(id) {
         return Err("its iss and client_id must both be the client");
     }
+    // It could be taken for a client assertion (RFC 9101 §10.8).
+    if text("sub") == Some(id) {
+        return Err("its sub is the client");
+    }
     let issuer = tenant.issuer.as_str();
     let for_us = match claims.get("aud") {
         Some(Value::String(one)) => one == issuer,

@@ -159,6 +159,16 @@ impl Client {
             && response_type.grant_types().into_iter().all(|grant_type| self.may_use(grant_type))
     }
 
+    /// What signs answers for it, where it is not the provider's default.
+    pub(crate) fn signed_by(&self) -> impl Iterator<Item = SigningAlgorithm> + use<> {
+        let registered = [
+            self.id_token_signed_response_alg,
+            self.userinfo_signed_response_alg,
+            self.introspection_signed_response_alg,
+        ];
+        registered.into_iter().flatten()
+    }
+
     /// The claims of a JWT that one of its keys verifies.
     pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Option<Map<String, Value>> {
         let keys = self.jwks.as_ref().map(|jwks| jwks.keys.as_slice()).unwrap_or_default();

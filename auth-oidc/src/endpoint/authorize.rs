@@ -16,7 +16,7 @@ use crate::refusal::ErrorCode;
 use crate::session::login_session::LoginSession;
 
 /// The longest request, in bytes of query and body together.
-const MAX_LEN: usize = 16 * 1024;
+pub(super) const MAX_LEN: usize = 16 * 1024;
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let length = request.uri().query().map_or(0, str::len) + request.body().len();

@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::authorize::{AuthorizationRequest, AuthorizeRefusal, PushedRequest, Reference};
 use crate::challenge::reserve_storage;
 use crate::client::authenticate;
+use crate::endpoint::answer::refusal as refused;
+use crate::endpoint::authorize::MAX_LEN;
 use crate::endpoint::back_channel::BackChannel;
 use crate::grant::ClientRequest;
 use crate::provider::Provider;
@@ -24,6 +26,10 @@ struct Pushed {
 }
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+    if request.body().len() > MAX_LEN {
+        let text = "the authorization request is longer than 16 KiB";
+        return refused(&Refusal::invalid_request(text));
+    }
     let channel = match BackChannel::open(provider, &request, identity).await {
         Ok(channel) => channel,
         Err(response) => return response,

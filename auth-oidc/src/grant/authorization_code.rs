@@ -67,10 +67,10 @@ impl RedeemCode {
             return Err(unknown().into());
         }
         if let Err(reason) = self.check_holder(&client, &code.value) {
-            return Ok(burn(&code, "authorization_code_burnt", reason, cx)?);
+            return Ok(burn(handle, &code, "authorization_code_burnt", reason, facts, cx)?);
         }
         if let Err(reason) = self.check_pkce(&code.value) {
-            return Ok(burn(&code, "pkce_mismatch", reason, cx)?);
+            return Ok(burn(handle, &code, "pkce_mismatch", reason, facts, cx)?);
         }
         let issued_in = code.value.generations;
         if !liveness::generations_admit(&handle.lineage, issued_in, facts)?
@@ -222,16 +222,26 @@ fn used(code: &Found<AuthorizationCode>) -> Result<auth_core::store::Write, Need
     Ok(code.replace(&AuthorizationCode { used: true, ..code.value.clone() })?)
 }
 
+/// Whoever failed may hold the access token that came with the code, too.
 fn burn(
+    handle: &Handle,
     code: &Found<AuthorizationCode>,
     event: &'static str,
     reason: &'static str,
+    facts: &Facts,
     cx: &mut Cx<'_>,
 ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
     let detail = json!({"client_id": code.value.client_id, "reason": reason});
     let now = cx.now;
     let event = Event::new(event, detail).write(&mut cx.rng, now);
-    let batch = cx.batch().write(used(code)?).write(event);
+    let begun = match handle.lineage.grant.filter(|_| code.value.granted) {
+        Some(id) => facts.read(&Grant::at(&id))?.filter(|grant| !grant.value.revoked),
+        None => None,
+    };
+    let mut batch = cx.batch().write(used(code)?).write(event);
+    if let Some(grant) = begun {
+        batch.push(liveness::revoke(&grant)?);
+    }
     Outcome::commit(batch, Err(Refusal::invalid_grant(reason)))
 }
 

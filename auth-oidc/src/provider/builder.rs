@@ -405,7 +405,7 @@ impl ProviderBuilder {
         let wanted = &self.keys.algorithms;
         for algorithm in [self.config.tokens.signing_algorithm]
             .into_iter()
-            .chain(self.clients.iter().filter_map(|c| c.id_token_signed_response_alg))
+            .chain(self.clients.iter().flat_map(Client::signed_by))
         {
             if !wanted.contains(&algorithm) {
                 problems.push(Problem::NoKeyFor(algorithm));

@@ -73,7 +73,7 @@ impl ClaimRequest<'_> {
             }
         }
         if let (Some(identity), Some(requested)) = (self.identity, self.requested) {
-            claims.extend(requested.of(identity, self.target));
+            claims.extend(requested.of(identity, self.target, &self.client.scope, self.config));
         }
         for mapper in self.mappers().filter(|mapper| mapper.claim != "aud") {
             if let Some(value) = self.value(mapper) {

@@ -81,16 +81,19 @@ impl RequestedClaims {
 
     /// Those that `granted` releases.
     pub(crate) fn granted(mut self, granted: &Scopes, config: &Config) -> Self {
-        let released = |name: &String| {
-            granted.iter().any(|scope| config.claims_of(scope).contains(&name.as_str()))
-        };
-        self.userinfo.retain(|name, _| released(name));
-        self.id_token.retain(|name, _| released(name));
+        self.userinfo.retain(|name, _| released(name, granted, config));
+        self.id_token.retain(|name, _| released(name, granted, config));
         self
     }
 
-    /// What is said of the person at `target`.
-    pub(crate) fn of(&self, identity: &Identity, target: ClaimTarget) -> Map<String, Value> {
+    /// What is said of the person at `target`, as far as the client may ask for it now.
+    pub(crate) fn of(
+        &self,
+        identity: &Identity,
+        target: ClaimTarget,
+        permitted: &Scopes,
+        config: &Config,
+    ) -> Map<String, Value> {
         let wanted = match target {
             ClaimTarget::UserInfo => &self.userinfo,
             ClaimTarget::IdToken => &self.id_token,
@@ -100,8 +103,14 @@ impl RequestedClaims {
             let value = identity.claims.get(name).filter(|value| wanted.admits(value))?;
             Some((name.clone(), value.clone()))
         };
-        wanted.iter().filter_map(value).collect()
+        let permitted = |(name, _): &(&String, &Wanted)| released(name, permitted, config);
+        wanted.iter().filter(permitted).filter_map(value).collect()
     }
+}
+
+/// Whether one of `scopes` releases a claim.
+fn released(name: &str, scopes: &Scopes, config: &Config) -> bool {
+    scopes.iter().any(|scope| config.claims_of(scope).contains(&name))
 }
 
 impl Wanted {

@@ -121,7 +121,7 @@ blackbox! {
         let before = world.store.snapshot();
         for (name, value) in [
             ("client_id", json!("other")), ("client_id", json!("")), ("client_id", json!(["web"])), ("client_id", Value::Null),
-            ("iss", json!("other")), ("iss", json!(issuer)), ("iss", Value::Null),
+            ("sub", json!("web")), ("iss", json!("other")), ("iss", json!(issuer)), ("iss", Value::Null),
             ("aud", json!("https://other.example")), ("aud", json!([])), ("aud", json!(format!("{issuer}/"))), ("aud", Value::Null),
             ("exp", json!(now - 61)), ("exp", json!(now + 3_601)), ("exp", json!("9999999999")), ("exp", json!(-1)), ("exp", json!(1.5e300)), ("exp", Value::Null),
             ("nbf", json!(now + 62)), ("nbf", json!("x")), ("iat", json!(now + 62)), ("iat", json!({})),

@@ -177,6 +177,34 @@ blackbox! {
         assert!(end.text().contains("invalid_request_uri"));
     }
 
+    async fn a_person_may_take_long_for_each_of_two_pages(setup: Setup) {
+        let world = World::start(setup).await;
+        let request_uri = pushed(&world, WEB, &request("web")).await;
+        let browser = Browser::new();
+        let login = open(&world, &browser, &with(&world, "web", &request_uri)).await.page();
+        world.clock.advance(Duration::from_secs(29 * 60));
+        let form = [
+            ("login_challenge", &*login.hidden("login_challenge").unwrap()),
+            ("identifier", ALICE.identifier),
+            ("password", ALICE.password),
+            ("action", "login"),
+        ];
+        let reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+        let consent = follow(&world, &browser, reply).await;
+        world.clock.advance(Duration::from_secs(29 * 60));
+        world.provider.sweeper().run_once().await.unwrap();
+        answer(&world, &browser, &ALICE, consent).await.callback().code();
+    }
+
+    async fn a_request_over_16_kib_is_not_kept(setup: Setup) {
+        let world = World::start(setup).await;
+        let long = |length: usize| request("web").set("login_hint", &"a".repeat(length));
+        pushed(&world, WEB, &long(15_000)).await;
+        let before = world.store.snapshot();
+        assert_refused(&push(&world, WEB, &long(17_000)).await, 400, "invalid_request");
+        assert_eq!(world.store.since(before).commits, 0);
+    }
+
     async fn clients_can_be_held_to_push(setup: Setup) {
         let world = World::with(setup, |builder| {
             builder.client(web().require_pushed_authorization_requests())

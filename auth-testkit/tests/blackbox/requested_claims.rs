@@ -83,6 +83,20 @@ blackbox! {
         assert_eq!(said, json!({"sub": "u-alice", "email": "alice@example.com"}));
     }
 
+    async fn a_claim_ends_with_the_scope_that_releases_it(setup: Setup) {
+        let world = World::start(setup).await;
+        let request = asked(&json!({"userinfo": {"email": null}, "id_token": {"email": null}}));
+        let tokens = sign_in(&world, &Browser::new(), &ALICE, &request).await;
+        assert_eq!(claims(&tokens.id)["email"], "alice@example.com");
+        let narrow = web().scope("openid offline_access");
+        world.provider.clients().put(narrow).await.unwrap();
+        world.clock.advance(std::time::Duration::from_secs(6));
+        let again = Tokens::of(&refresh(&world, WEB, &tokens.refresh).await);
+        assert_eq!(claims(&again.id).get("email"), None);
+        let said = userinfo_claims(&world, &again.access).await;
+        assert_eq!(said, json!({"sub": "u-alice"}));
+    }
+
     async fn a_value_that_is_wanted_is_the_value_or_nothing(setup: Setup) {
         let world = World::start(setup).await;
         for (wanted, there) in [

@@ -287,4 +287,79 @@ blackbox! {
         let again = Tokens::of(&refresh(&world, WEB, &tokens.refresh).await);
         assert!(is_active(&world, &again.access).await);
     }
+
+    async fn no_id_token_without_openid_being_granted(setup: Setup) {
+        let world = World::with(setup, |builder| {
+            let client = every_type(web()).optional_scope("openid");
+            builder.response_types(ResponseTypePolicy::InsecureAccessTokens).client(client)
+        })
+        .await;
+        for response_type in [ResponseType::IdToken, ResponseType::CodeIdToken, ResponseType::CodeIdTokenToken] {
+            let refuses = Person { scopes: Some(vec!["email"]), ..ALICE };
+            let end = authorize(&world, &Browser::new(), &refuses, &asked(response_type)).await;
+            let answer = answer_of(&end.callback());
+            assert_eq!(answer["error"], "access_denied", "{response_type}");
+            assert!(!answer.contains_key("id_token") && !answer.contains_key("access_token"));
+            let end = authorize(&world, &Browser::new(), &ALICE, &asked(response_type)).await;
+            assert!(answer_of(&end.callback()).contains_key("id_token"));
+        }
+    }
+
+    async fn what_a_client_lost_meanwhile_is_not_given(setup: Setup) {
+        let world = world(setup).await;
+        let wide = every_type(web()).audience("https://api.example");
+        for (lost, error) in [
+            (every_type(web()).scope("openid"), None),
+            (web().audience("https://api.example"), Some("unauthorized_client")),
+        ] {
+            world.provider.clients().put(wide.clone()).await.unwrap();
+            world.clock.advance(std::time::Duration::from_secs(6));
+            let browser = Browser::new();
+            let asked = asked(ResponseType::CodeToken).set("resource", "https://api.example");
+            let page = open(&world, &browser, &asked.url(&world)).await;
+            assert!(matches!(page, End::Page(_)));
+            world.provider.clients().put(lost).await.unwrap();
+            world.clock.advance(std::time::Duration::from_secs(6));
+            let answer = answer_of(&answer(&world, &browser, &ALICE, page).await.callback());
+            assert_eq!(answer.get("error").map(String::as_str), error);
+            if error.is_none() {
+                assert_eq!(answer["scope"], "openid");
+                let said = introspect(&world, &answer["access_token"]).await;
+                assert_eq!((&said["active"], &said["aud"]), (&json!(true), &json!([])));
+            }
+        }
+    }
+
+    async fn a_private_scheme_shows_nobody_in_the_front_channel(setup: Setup) {
+        let client = every_type(web()).redirect_uri("com.example.app:/cb").skip_consent();
+        let world = World::with(setup, |builder| {
+            builder.response_types(ResponseTypePolicy::InsecureAccessTokens).client(client)
+        })
+        .await;
+        let browser = settled_browser(&world, "web").await;
+        let asked = |response_type: ResponseType| {
+            asked(response_type).set("redirect_uri", "com.example.app:/cb").set("prompt", "none")
+        };
+        // A code is redeemed with the client's secret; a token is whose the scheme is.
+        open(&world, &browser, &asked(ResponseType::Code).url(&world)).await.callback().code();
+        for response_type in ResponseType::ALL.into_iter().filter(|t| *t != ResponseType::Code) {
+            let end = open(&world, &browser, &asked(response_type).url(&world)).await.callback();
+            assert_eq!(answer_of(&end)["error"], "consent_required", "{response_type}");
+        }
+    }
+
+    async fn a_code_that_is_burnt_takes_its_access_token_along(setup: Setup) {
+        let world = world(setup).await;
+        let end = authorize(&world, &Browser::new(), &ALICE, &asked(ResponseType::CodeToken)).await;
+        let answer = answer_of(&end.callback());
+        assert!(is_active(&world, &answer["access_token"]).await);
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", answer["code"].as_str()),
+            ("redirect_uri", WEB_CALLBACK),
+            ("code_verifier", "wrong-wrong-wrong-wrong-wrong-wrong-wrong-wrong"),
+        ];
+        assert_refused(&token(&world, WEB, &form).await, 400, "invalid_grant");
+        assert!(!is_active(&world, &answer["access_token"]).await);
+    }
 }

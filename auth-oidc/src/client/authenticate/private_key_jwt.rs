@@ -54,6 +54,9 @@ struct Claims {
 
 fn check(client: &Client, assertion: &str, cx: &Cx<'_>) -> Result<Claims, &'static str> {
     let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
+    if jws.header().typ.as_deref() == Some("oauth-authz-req+jwt") {
+        return Err("it is a request object");
+    }
     let claims = client.verify(&jws).ok_or("no registered key verifies it")?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = client.client_id.as_str();

@@ -96,6 +96,9 @@ blackbox! {
             house.assert_admitted(door, &house.good(door)).await;
         }
         // A type that is not the entry's own.
+        let assertion = &house.doors[0];
+        let typed = json!("oauth-authz-req+jwt");
+        house.assert_refused(assertion, &assertion.headed("typ", typed, &house.claims(assertion))).await;
         let [_, hint, access, _] = &house.doors;
         for typ in ["at+jwt", "logout+jwt", "secevent+jwt", "jwt", "", "dpop+jwt"] {
             if typ != "at+jwt" {
