@@ -2,6 +2,16 @@
 
 import * as client from 'openid-client'
 
+/// Runs with what the command line told, and prints what was seen, or what went wrong.
+export async function report(run) {
+  try {
+    console.log(JSON.stringify(await run(JSON.parse(process.argv[2])), null, 2))
+  } catch (error) {
+    console.error(explain(error))
+    process.exitCode = 1
+  }
+}
+
 export async function discover(told, seen) {
   const authentication =
     told.client_secret === undefined ? client.None() : client.ClientSecretBasic(told.client_secret)

@@ -11,15 +11,10 @@ import { createHash } from 'node:crypto'
 
 import * as client from 'openid-client'
 
-import { discover, expect, explain } from './openid.mjs'
+import { discover, expect, explain, report } from './openid.mjs'
 import { Person } from './person.mjs'
 
-try {
-  console.log(JSON.stringify(await run(JSON.parse(process.argv[2])), null, 2))
-} catch (error) {
-  console.error(explain(error))
-  process.exitCode = 1
-}
+await report(run)
 
 async function run(told) {
   const seen = { library: 'openid-client', steps: [] }

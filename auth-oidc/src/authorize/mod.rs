@@ -14,7 +14,7 @@ mod error;
 mod interaction;
 mod pushed;
 mod request;
-mod request_object;
+pub(crate) mod request_object;
 mod response;
 
 pub(crate) use answer::AnswerRequest;

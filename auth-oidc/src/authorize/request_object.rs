@@ -17,6 +17,8 @@ use crate::refusal::ErrorCode;
 const SKEW: Duration = Duration::from_secs(60);
 /// How long an object may live.
 const MAX_LIFE: Duration = Duration::from_secs(3600);
+/// The type of a request object (RFC 9101 §10.8); case does not matter (RFC 7515 §4.1.9).
+pub(crate) const TYP: &str = "oauth-authz-req+jwt";
 /// Claims of the JWT itself, which are no parameters.
 const OF_THE_JWT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
@@ -52,7 +54,7 @@ pub(super) fn parameters<'a>(
 fn verified(jws: &CompactJws<'_>, client: &Client) -> Result<Map<String, Value>, &'static str> {
     let header = jws.header();
     let typ = header.typ.as_deref().unwrap_or("JWT");
-    if !["JWT", "oauth-authz-req+jwt"].iter().any(|known| known.eq_ignore_ascii_case(typ)) {
+    if !["JWT", TYP].iter().any(|known| known.eq_ignore_ascii_case(typ)) {
         return Err("its type is neither oauth-authz-req+jwt nor JWT");
     }
     if client.request_object_signing_alg.is_some_and(|registered| registered != header.alg) {

@@ -9,6 +9,7 @@ use auth_core::store::{Class, Key};
 use ring::digest;
 use serde_json::Value;
 
+use crate::authorize::request_object;
 use crate::client::Client;
 use crate::refusal::Refusal;
 use crate::stop::Stop;
@@ -54,7 +55,8 @@ struct Claims {
 
 fn check(client: &Client, assertion: &str, cx: &Cx<'_>) -> Result<Claims, &'static str> {
     let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
-    if jws.header().typ.as_deref() == Some("oauth-authz-req+jwt") {
+    let typ = jws.header().typ.as_deref().unwrap_or_default();
+    if typ.eq_ignore_ascii_case(request_object::TYP) {
         return Err("it is a request object");
     }
     let claims = client.verify(&jws).ok_or("no registered key verifies it")?;

@@ -97,8 +97,9 @@ blackbox! {
         }
         // A type that is not the entry's own.
         let assertion = &house.doors[0];
-        let typed = json!("oauth-authz-req+jwt");
-        house.assert_refused(assertion, &assertion.headed("typ", typed, &house.claims(assertion))).await;
+        for typed in ["oauth-authz-req+jwt", "OAuth-Authz-Req+JWT"] {
+            house.assert_refused(assertion, &assertion.headed("typ", json!(typed), &house.claims(assertion))).await;
+        }
         let [_, hint, access, _] = &house.doors;
         for typ in ["at+jwt", "logout+jwt", "secevent+jwt", "jwt", "", "dpop+jwt"] {
             if typ != "at+jwt" {
