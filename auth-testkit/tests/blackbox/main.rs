@@ -33,6 +33,7 @@ mod jwtv;
 mod keym;
 mod limits;
 mod logout;
+mod logout_session;
 mod ored;
 mod outage;
 mod par;
