@@ -102,20 +102,20 @@ impl Archive for PostgresStore {
             &rows;
         let parameters: [&(dyn ToSql + Sync); 13] = [
             &tenants,
-            &&**keys,
+            keys,
             &versions,
-            &&**values,
-            &&**keep,
-            &&**queues,
-            &&**due,
-            &&**shards,
-            &&**entries,
+            values,
+            keep,
+            queues,
+            due,
+            shards,
+            entries,
             &entry_tenants,
-            &&**indexed,
-            &&**names,
-            &&**bytes,
+            indexed,
+            names,
+            bytes,
         ];
-        let answer = self.commits.query(&self.statements.archive.restore, &parameters).await?;
+        let answer = self.writes.query(&self.statements.archive.restore, &parameters).await?;
         let written: i64 = match answer.first() {
             Some(row) => row::column(row, 0, "restore_1")?,
             None => 0,

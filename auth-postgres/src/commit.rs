@@ -1,4 +1,4 @@
-//! A batch as the parameters of one call, and its answer.
+//! Batches as the parameters of one call, and its answers.
 
 use auth_store::{
     Batch, CommitError, Committed, Due, IndexEntry, Key, NewRecord, TenantId, Timestamp, When,
@@ -8,90 +8,97 @@ use smallvec::SmallVec;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::column::Column;
 use crate::connection::Statement;
 use crate::connections::Connections;
-use crate::error::{Unreadable, commit_failed};
+use crate::error::{Failure, Unreadable};
 use crate::row;
 
-/// The call of the function that applies a batch.
-pub(crate) fn statement(schema: &str) -> Statement {
-    const TYPES: &[Type] = &[
-        Type::TEXT,
-        Type::BYTEA,
-        Type::INT8,
-        Type::TEXT_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT2_ARRAY,
-        Type::INT2_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::BYTEA_ARRAY,
-    ];
-    Statement::new(
-        format!(
-            "SELECT outcome, named, sums FROM {schema}.commit_1($1, $2, $3, $4, $5, $6, $7, $8, $9, \
-             $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
-        ),
-        TYPES,
-    )
-    .brief()
+/// The calls of the functions that apply batches.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    /// One batch.
+    one: Statement,
+    /// Several, in one transaction.
+    several: Statement,
+}
+
+/// What became of a batch.
+pub(crate) type Outcome = Result<Committed, CommitError>;
+
+impl Statements {
+    pub(crate) fn new(schema: &str) -> Self {
+        const ONE: &[Type] = &[Type::TEXT, Type::BYTEA, Type::INT8];
+        const SEVERAL: &[Type] = &[
+            Type::TEXT_ARRAY,
+            Type::BYTEA_ARRAY,
+            Type::TEXT_ARRAY,
+            Type::BYTEA_ARRAY,
+            Type::INT8_ARRAY,
+            Type::INT4_ARRAY,
+        ];
+        let call = |function: &str, types: &[Type]| {
+            let types = [types, WRITES].concat();
+            let places: Vec<String> = (1..=types.len()).map(|n| format!("${n}")).collect();
+            let places = places.join(", ");
+            let text = format!("SELECT outcome, named, sums FROM {schema}.{function}({places})");
+            Statement::new(text, types).brief()
+        };
+        Self { one: call("commit_1", ONE), several: call("commit_2", SEVERAL) }
+    }
 }
 
 /// Applies a batch in one round trip.
-pub(crate) async fn commit(
+pub(crate) async fn one(
     connections: &Connections,
-    statement: &Statement,
-    tenant: TenantId,
-    batch: &Batch,
-) -> Result<Committed, CommitError> {
+    statements: &Statements,
+    (tenant, batch): (TenantId, &Batch),
+) -> Result<Outcome, Failure> {
     let tenant = tenant.as_str();
     let id = batch.id();
     let id = id.as_bytes().as_slice();
     let now = row::millis(batch.now());
-    let Call { puts, deletes, adds, checks, conditions, versions } = Call::of(batch);
-    let Rows { keys, values, keep, queues, due, shards, entries, indexed, names, bytes } = &puts;
-    let parameters: [&(dyn ToSql + Sync); 21] = [
-        &tenant,
-        &id,
-        &now,
-        &&*conditions,
-        &&*versions,
-        &&**keys,
-        &&**values,
-        &&**keep,
-        &&**queues,
-        &&**due,
-        &&**shards,
-        &&**entries,
-        &&*deletes,
-        &&*adds.keys,
-        &&*adds.by,
-        &&*adds.below,
-        &&*adds.keep,
-        &&*checks,
-        &&**indexed,
-        &&**names,
-        &&**bytes,
-    ];
-    let rows = connections
-        .query(statement, &parameters)
-        .await
-        .map_err(|failure| commit_failed(failure, batch))?;
-    // Whatever the answer is, the function ran to its end: only what it says is unreadable.
+    let mut writes = Writes::default();
+    writes.push(batch);
+    let mut parameters: Parameters<'_> = SmallVec::new();
+    parameters.extend_from_slice(&[&tenant, &id, &now]);
+    writes.add_to(&mut parameters);
+    let rows = connections.query(&statements.one, &parameters).await?;
+    Ok(answer(rows.first()))
+}
+
+/// Applies batches one after the other in one round trip and one transaction: a batch that is refused leaves the
+/// others alone, a failure is that of all.
+pub(crate) async fn several(
+    connections: &Connections,
+    statements: &Statements,
+    batches: impl Iterator<Item = (TenantId, &Batch)> + Clone,
+) -> Result<SmallVec<[Outcome; 1]>, Failure> {
+    let ids: Vec<_> = batches.clone().map(|(_, batch)| batch.id()).collect();
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let (mut tenants, mut times, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut lock_tenants, mut lock_keys) = (Vec::new(), Vec::new());
+    let mut writes = Writes::default();
+    for (tenant, batch) in batches {
+        tenants.push(tenant);
+        times.push(row::millis(batch.now()));
+        sizes.extend(writes.push(batch));
+        lock_tenants.extend(batch.writes().iter().map(|_| tenant));
+        lock_keys.extend(batch.writes().iter().map(|write| write.key().as_bytes()));
+    }
+    let tenants: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+    let lock_tenants: Vec<&str> = lock_tenants.iter().map(TenantId::as_str).collect();
+    let mut parameters: Parameters<'_> = SmallVec::new();
+    parameters.extend_from_slice(&[&lock_tenants, &lock_keys, &tenants, &ids, &times, &sizes]);
+    writes.add_to(&mut parameters);
+    let rows = connections.query(&statements.several, &parameters).await?;
+    Ok((0..ids.len()).map(|number| answer(rows.get(number))).collect())
+}
+
+/// What an answer says. Whatever it is, the function ran to its end: only the answer can be unreadable.
+fn answer(row: Option<&Row>) -> Outcome {
     let unknown = |error: Unreadable| CommitError::Unknown(error.into());
-    let answer = rows.first().ok_or_else(|| unknown(odd("outcome")))?;
-    read(answer).map_err(unknown)?
+    read(row.ok_or_else(|| unknown(odd("outcome")))?).map_err(unknown)?
 }
 
 fn read(answer: &Row) -> Result<Result<Committed, CommitError>, Unreadable> {
@@ -120,9 +127,6 @@ fn named(answer: &Row) -> Result<Vec<Key>, Unreadable> {
 fn odd(column: &'static str) -> Unreadable {
     Unreadable { column, source: None }
 }
-
-/// What a column holds of each row: on the stack for most batches, which have a row or two in it.
-type Column<T> = SmallVec<[T; 2]>;
 
 /// Records and index entries, column by column.
 #[derive(Default)]
@@ -176,53 +180,83 @@ struct Adds<'a> {
     keep: Column<i64>,
 }
 
-/// The parameters, column by column.
+/// The parameters that hold the writes of batches.
+type Parameters<'p> = SmallVec<[&'p (dyn ToSql + Sync); 24]>;
+
+/// Their types.
+const WRITES: &[Type] = &[
+    Type::TEXT_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::INT8_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::INT8_ARRAY,
+    Type::INT2_ARRAY,
+    Type::INT2_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::INT8_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::BYTEA_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::BYTEA_ARRAY,
+];
+
+/// The writes of batches, kind by kind and column by column.
 #[derive(Default)]
-struct Call<'a> {
+struct Writes<'a> {
     puts: Rows<'a>,
     deletes: Column<&'a [u8]>,
     adds: Adds<'a>,
     checks: Column<&'a [u8]>,
-    /// Of all keys, in the order puts, deletes, adds, checks.
+    /// Batch by batch of all keys, in the order puts, deletes, adds, checks.
     conditions: Column<&'static str>,
     versions: Column<Option<&'a [u8]>>,
 }
 
-impl<'a> Call<'a> {
-    fn of(batch: &'a Batch) -> Self {
-        let mut call = Self::default();
-        let (mut deleted, mut checked) = (Column::new(), Column::new());
+impl<'a> Writes<'a> {
+    /// Adds a batch, and says how many puts, deletes, adds, checks and entries it has.
+    fn push(&mut self, batch: &'a Batch) -> [i32; 5] {
+        let before = self.sizes();
+        let (mut deleted, mut checked) = (SmallVec::<[_; 2]>::new(), SmallVec::<[_; 2]>::new());
         for write in batch.writes() {
             match write {
                 Write::Put { record, when, .. } => {
                     let NewRecord { key, value, index, keep_until, due } = record;
-                    call.puts.push(key, value, *keep_until, *due);
-                    call.puts.index(key, index);
-                    call.demand(when);
+                    self.puts.push(key, value, *keep_until, *due);
+                    self.puts.index(key, index);
+                    self.demand(when);
                 }
                 Write::Delete { key, when, .. } => {
-                    call.deletes.push(key.as_bytes());
+                    self.deletes.push(key.as_bytes());
                     deleted.push(when);
                 }
                 Write::Check { key, when } => {
-                    call.checks.push(key.as_bytes());
+                    self.checks.push(key.as_bytes());
                     checked.push(when);
                 }
                 Write::Add { key, n, below, keep_until } => {
-                    call.adds.keys.push(key.as_bytes());
-                    call.adds.by.push(n.to_string());
-                    call.adds.below.push(below.map(|below| below.to_string()));
-                    call.adds.keep.push(row::millis(*keep_until));
+                    self.adds.keys.push(key.as_bytes());
+                    self.adds.by.push(n.to_string());
+                    self.adds.below.push(below.map(|below| below.to_string()));
+                    self.adds.keep.push(row::millis(*keep_until));
                 }
             }
         }
-        deleted.into_iter().for_each(|when| call.demand(when));
-        call.adds.keys.iter().for_each(|_| {
-            call.conditions.push("");
-            call.versions.push(None);
-        });
-        checked.into_iter().for_each(|when| call.demand(when));
-        call
+        let after = self.sizes();
+        deleted.into_iter().for_each(|when| self.demand(when));
+        (before[2]..after[2]).for_each(|_| self.demand(&When::Any));
+        checked.into_iter().for_each(|when| self.demand(when));
+        // Far fewer than fit: a batch has at most 256 writes and 1 MiB.
+        std::array::from_fn(|kind| i32::try_from(after[kind] - before[kind]).unwrap_or(i32::MAX))
+    }
+
+    fn sizes(&self) -> [usize; 5] {
+        let Self { puts, deletes, adds, checks, .. } = self;
+        [puts.keys.len(), deletes.len(), adds.keys.len(), checks.len(), puts.indexed.len()]
     }
 
     fn demand(&mut self, when: &'a When) {
@@ -234,5 +268,30 @@ impl<'a> Call<'a> {
         };
         self.conditions.push(condition);
         self.versions.push(version);
+    }
+
+    fn add_to<'p>(&'p self, parameters: &mut Parameters<'p>) {
+        let Self { puts, deletes, adds, checks, conditions, versions } = self;
+        let Rows { keys, values, keep, queues, due, shards, entries, indexed, names, bytes } = puts;
+        parameters.extend_from_slice(&[
+            conditions,
+            versions,
+            keys,
+            values,
+            keep,
+            queues,
+            due,
+            shards,
+            entries,
+            deletes,
+            &adds.keys,
+            &adds.by,
+            &adds.below,
+            &adds.keep,
+            checks,
+            indexed,
+            names,
+            bytes,
+        ]);
     }
 }

@@ -22,15 +22,16 @@ pub(crate) struct Statement {
     /// By which connections know it.
     number: u64,
     text: String,
-    types: &'static [Type],
+    types: Vec<Type>,
     /// Whether it takes so little that others may wait behind it.
     pub(crate) brief: bool,
 }
 
 impl Statement {
-    pub(crate) fn new(text: String, types: &'static [Type]) -> Self {
+    pub(crate) fn new(text: String, types: impl Into<Vec<Type>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), text, types, brief: false }
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, text, types: types.into(), brief: false }
     }
 
     pub(crate) fn brief(self) -> Self {
@@ -168,7 +169,7 @@ impl Connection {
     }
 
     async fn prepare(&self, statement: &Statement, known: &Known) -> Result<Prepared, Failure> {
-        let prepared = self.client.prepare_typed(&statement.text, statement.types).await;
+        let prepared = self.client.prepare_typed(&statement.text, &statement.types).await;
         // Nothing is applied by preparing it.
         let prepared = prepared.map_err(|error| match Failure::from(error) {
             Failure::Lost(cause) => Failure::Cut(cause),

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use auth_store::within;
 use tokio::runtime::Handle;
@@ -56,6 +57,16 @@ impl Connections {
         let slots = Slots { sharing, loads: Mutex::new(vec![0; count]), slots };
         let room = Arc::new(Semaphore::new(count.saturating_mul(sharing.most)));
         Self { connector, room, slots: Arc::new(slots) }
+    }
+
+    /// How many there are at most.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.slots.len()
+    }
+
+    /// How long a call waits for one.
+    pub(crate) fn patience(&self) -> Duration {
+        self.connector.timeouts.connect
     }
 
     /// Begins with a connection that was made elsewhere.

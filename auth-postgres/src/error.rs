@@ -1,6 +1,8 @@
 //! What can go wrong, and how the server's answers are told to the caller.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
 
 use auth_store::{Batch, CommitError, Source, StoreError};
 use tokio_postgres::error::{Severity, SqlState};
@@ -228,10 +230,18 @@ pub(crate) enum NoConnection {
     /// It took too long.
     #[error(transparent)]
     Late(#[from] auth_store::Elapsed),
+    /// All were in use for too long.
+    #[error("no connection to PostgreSQL was free within {0:?}: raise `connections`")]
+    Busy(Duration),
     /// The store is closed.
     #[error("the store is closed")]
     Closed,
 }
+
+/// Nobody will answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the runtime ended on which the commit travelled")]
+pub(crate) struct AnswerMissing;
 
 /// A row cannot have been written by this crate.
 #[derive(Debug, thiserror::Error)]
@@ -283,8 +293,8 @@ impl From<Failure> for StoreError {
 }
 
 /// What became of a batch whose commit failed.
-pub(crate) fn commit_failed(failure: Failure, batch: &Batch) -> CommitError {
-    match &failure {
+pub(crate) fn commit_failed(failure: Arc<Failure>, batch: &Batch) -> CommitError {
+    match &*failure {
         Failure::NotSent(_) | Failure::Cut(_) => CommitError::Unavailable(failure.into()),
         Failure::Lost(_) => CommitError::Unknown(failure.into()),
         Failure::Refused(error) => match error.code() {

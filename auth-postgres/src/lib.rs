@@ -25,7 +25,8 @@
 //! A lock is a transaction's advisory lock on the name of a key, because a batch may depend on a record
 //! that is not there; it is held by [`Check`](auth_store::Write::Check) as well. Two batches that exclude
 //! each other so come one after the other, whichever replica sends them, and none ever waits for one that
-//! waits for it.
+//! waits for it. Commits that come while all connections for them are busy share the next transaction; each
+//! of them is applied or refused by itself.
 //!
 //! # Operation
 //! - Tables stand in a schema of their own, `auth` unless told otherwise; several replicas that start at
@@ -40,7 +41,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
+mod column;
 mod commit;
+mod commits;
 mod connection;
 mod connections;
 mod dsn;

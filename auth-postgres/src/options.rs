@@ -63,8 +63,9 @@ impl PostgresOptions {
     }
 
     /// How many connections there are at most: for commits, and for reads, which so never wait behind a
-    /// commit. 8 and 8 unless told otherwise; at least 1 each. On one connection two commits or four
-    /// reads are under way at most; what is beyond that waits in the process.
+    /// commit. 8 and 8 unless told otherwise; at least 1 each. Commits that come while all connections for
+    /// them are busy share the next transaction. On a connection four reads are under way at most; what is
+    /// beyond that waits in the process.
     #[must_use]
     pub fn connections(mut self, commits: usize, reads: usize) -> Self {
         (self.commits, self.reads) = (commits.max(1), reads.max(1));
@@ -128,14 +129,15 @@ impl PostgresOptions {
         self
     }
 
-    /// The script that makes the tables in an empty database or schema, for those who run it by hand
-    /// with a role that may.
+    /// The script that leads from version `from` of the tables, 0 for none, to the one that this crate
+    /// needs, for those who run it by hand with a role that may. The version that is there stands in
+    /// `layout` of the schema, and in [`OpenError::NotMigrated`].
     ///
     /// # Errors
     /// [`OpenError::InvalidSchema`].
-    pub fn migration(&self) -> Result<String, OpenError> {
+    pub fn migration(&self, from: u32) -> Result<String, OpenError> {
         schema::check_name(&self.schema)?;
-        Ok(schema::script(&self.schema, 0))
+        Ok(schema::script(&self.schema, from.try_into().unwrap_or(i32::MAX)))
     }
 
     /// Connects, looks whether the server keeps what the contract promises, and makes or upgrades the

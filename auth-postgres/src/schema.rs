@@ -9,7 +9,7 @@ use crate::error::{OpenError, Peer};
 /// run somewhere. A later version must leave tables and functions that the previous one can still use,
 /// because two versions share a database while replicas are upgraded one by one: functions carry the
 /// version that brought them in their name.
-const STEPS: [&str; 1] = [include_str!("sql/1.sql")];
+const STEPS: [&str; 2] = [include_str!("sql/1.sql"), include_str!("sql/2.sql")];
 
 /// The version of the tables that this crate writes.
 const VERSION: i32 = STEPS.len() as i32;

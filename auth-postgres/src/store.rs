@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_store::limits::{MAX_GET_KEYS, MAX_SCANS};
@@ -11,12 +12,13 @@ use auth_store::{
 };
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::commits::Commits;
 use crate::connection::{Connector, Statement, Timeouts};
 use crate::connections::{Connections, Sharing};
 use crate::error::{NoConnection, OpenError, Peer};
 use crate::options::PostgresOptions;
 use crate::row::{self, COLUMNS, WIDTH};
-use crate::{archive, commit, scan, schema, server, tls};
+use crate::{archive, scan, schema, server, tls};
 
 /// The storage contract on a PostgreSQL database.
 ///
@@ -27,13 +29,14 @@ use crate::{archive, commit, scan, schema, server, tls};
 /// records a call, and says so by `more`.
 pub struct PostgresStore {
     peer: Peer,
-    pub(crate) commits: Connections,
+    pub(crate) writes: Arc<Connections>,
+    commits: Commits,
     pub(crate) reads: Connections,
     pub(crate) statements: Statements,
 }
 
 /// One commit waits behind another if all connections commit: it would have to wait for one of them anyway.
-const COMMITS: Sharing = Sharing { first: 1, most: 2 };
+const WRITES: Sharing = Sharing { first: 1, most: 2 };
 
 /// A few reads of keys travel together even if other connections are idle.
 const READS: Sharing = Sharing { first: 4, most: 4 };
@@ -45,7 +48,6 @@ const MOST_SWEPT: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Statements {
     get: Statement,
-    commit: Statement,
     scan: scan::Statements,
     due: Statement,
     sweep_expired: Statement,
@@ -70,13 +72,15 @@ impl Statements {
         Self {
             get: Statement::new(
                 format!(
-                    "SELECT {COLUMNS} FROM {schema}.record AS r
-                     WHERE r.tenant = $1 AND r.key = ANY ($2)"
+                    // Key by key: for `= ANY ($2)` the planner may go through all of a tenant.
+                    "SELECT {COLUMNS} FROM unnest($2) AS asked (key), LATERAL (
+                         SELECT * FROM {schema}.record AS r
+                         WHERE r.tenant = $1 AND r.key = asked.key OFFSET 0
+                     ) AS r"
                 ),
                 &[Type::TEXT, Type::BYTEA_ARRAY],
             )
             .brief(),
-            commit: commit::statement(schema),
             scan: scan::Statements::new(schema),
             due: Statement::new(
                 format!(
@@ -132,8 +136,10 @@ impl PostgresStore {
             Timeouts { connect: options.connect_timeout, statement: options.statement_timeout };
         let config = options.dsn.config(encrypted);
         let connector = Connector::new(config, tls, timeouts, options.statement_cache);
+        let writes = Arc::new(Connections::new(connector.clone(), options.commits, WRITES));
         let store = Self {
-            commits: Connections::new(connector.clone(), options.commits, COMMITS),
+            commits: Commits::new(writes.clone(), &options.schema),
+            writes,
             reads: Connections::new(connector.clone(), options.reads, READS),
             peer: options.dsn.peer(),
             statements: Statements::new(&options.schema),
@@ -142,7 +148,7 @@ impl PostgresStore {
         let mut first = first.map_err(|error| store.not_connected(error))?;
         server::check(&first.client, &store.peer, options.insecure_volatile).await?;
         schema::migrate(&mut first.client, &store.peer, &options.schema, options.migrate).await?;
-        store.commits.adopt(first);
+        store.writes.adopt(first);
         Ok(store)
     }
 
@@ -205,7 +211,7 @@ impl Store for PostgresStore {
         if batch.is_empty() {
             return Ok(Committed::default());
         }
-        commit::commit(&self.commits, &self.statements.commit, tenant, batch).await
+        self.commits.commit(tenant, batch).await
     }
 
     async fn sweep(&self, what: Sweep, limit: u32) -> Result<Swept, StoreError> {
@@ -213,12 +219,12 @@ impl Store for PostgresStore {
         let Statements { sweep_expired, sweep_range, .. } = &self.statements;
         let answer = match &what {
             Sweep::Expired { now } => {
-                self.commits.query(sweep_expired, &[&row::millis(*now), &limit]).await?
+                self.writes.query(sweep_expired, &[&row::millis(*now), &limit]).await?
             }
             Sweep::Range { tenant, range } => {
                 let parameters: [&(dyn ToSql + Sync); 4] =
                     [&tenant.as_str(), &range.start(), &range.end(), &limit];
-                self.commits.query(sweep_range, &parameters).await?
+                self.writes.query(sweep_range, &parameters).await?
             }
         };
         let Some(answer) = answer.first() else { return Ok(Swept { removed: 0, more: false }) };

@@ -131,15 +131,13 @@ async fn a_commit_that_finds_no_connection_in_time_is_not_applied_later() {
     let root = console(server.url()).await;
     let lock = format!("BEGIN; LOCK TABLE {schema}.record IN EXCLUSIVE MODE");
     root.batch_execute(&lock).await.unwrap();
-    // Two on each connection, of which one is at work.
-    let waiting: Vec<_> = [2, 3, 6, 7]
-        .map(|n| {
-            let store = store.clone();
-            tokio::spawn(async move { commit(&store, &[n]).await })
-        })
-        .into();
-    until_waiting(&server, 2).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // One on each connection: those that come at once would share one.
+    let mut waiting = Vec::new();
+    for n in [2, 3_u32] {
+        let store = store.clone();
+        waiting.push(tokio::spawn(async move { commit(&store, &[n.into()]).await }));
+        until_waiting(&server, i64::from(n) - 1).await;
+    }
     let outcome = commit(&store, &[4]).await;
     assert!(matches!(outcome, Err(CommitError::Unavailable(_))), "{outcome:?}");
     root.batch_execute("ROLLBACK").await.unwrap();
@@ -147,10 +145,42 @@ async fn a_commit_that_finds_no_connection_in_time_is_not_applied_later() {
         commit.await.unwrap().unwrap();
     }
     commit(&store, &[5]).await.unwrap();
-    for n in [2, 3, 5, 6, 7] {
+    for n in [2, 3, 5] {
         assert!(has(&store, n).await);
     }
     assert!(!has(&store, 4).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_come_together_share_a_transaction_but_not_their_fate() {
+    let Some(server) = start("commits that share a transaction", |setup| setup) else { return };
+    let schema = new_name();
+    let options = options(server.url()).schema(&schema).connections(1, 1);
+    let store = Arc::new(options.connect().await.unwrap());
+    let root = console(server.url()).await;
+    let transaction_of = |n: u64| {
+        let text = format!("SELECT xmin::text FROM {schema}.record WHERE key = $1");
+        let root = &root;
+        async move { root.query_one(&text, &[&key(n).as_bytes()]).await.unwrap().get::<_, String>(0) }
+    };
+    commit(&store, &[1]).await.unwrap();
+    let together = async |numbers: &[u64]| {
+        let all = numbers.iter().map(|n| commit(&store, std::slice::from_ref(n)));
+        futures_util::future::join_all(all).await
+    };
+    assert!(together(&[2, 3, 4]).await.iter().all(Result::is_ok));
+    assert_eq!(transaction_of(2).await, transaction_of(4).await);
+    assert_ne!(transaction_of(1).await, transaction_of(2).await);
+
+    // What the table refuses is no answer of the function: the transaction is lost, and each tries alone.
+    let refuse = format!(
+        "ALTER TABLE {schema}.record ADD CHECK (key <> decode('{}', 'hex'))",
+        key(6).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    );
+    root.batch_execute(&refuse).await.unwrap();
+    let outcomes = together(&[5, 6, 7]).await;
+    assert!(matches!(&*outcomes, [Ok(_), Err(CommitError::Unavailable(_)), Ok(_)]), "{outcomes:?}");
+    assert!(has(&store, 5).await && !has(&store, 6).await && has(&store, 7).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -138,16 +138,23 @@ async fn tables_of_another_version_or_program_are_told_apart() {
     let named = matches!(&error, OpenError::MayNotMigrate { role, .. } if role == "plain");
     assert!(named, "{error:?}");
 
-    root.batch_execute(&open().migration().unwrap()).await.unwrap();
+    root.batch_execute(&open().migration(0).unwrap()).await.unwrap();
     let store = open().migrate(false).connect().await.unwrap();
     commit(&store, &[1]).await.unwrap();
 
-    // A newer version that serves this one, as while replicas are upgraded one by one.
+    // An older one by hand; a newer one that serves this one, as while replicas are upgraded one by one.
     let layout = async |version: i32, usable_from: i32| {
         let set =
             format!("UPDATE {schema}.layout SET version = {version}, usable_from = {usable_from}");
         root.batch_execute(&set).await.unwrap();
     };
+    layout(1, 1).await;
+    let drop_function = format!("DROP FUNCTION {schema}.commit_2");
+    root.batch_execute(&drop_function).await.unwrap();
+    let error = refused(open().migrate(false)).await;
+    assert!(matches!(&error, OpenError::NotMigrated { found, .. } if found == "1"), "{error:?}");
+    root.batch_execute(&open().migration(1).unwrap()).await.unwrap();
+    assert!(has(&open().migrate(false).connect().await.unwrap(), 1).await);
     layout(1000, 1).await;
     assert!(has(&open().connect().await.unwrap(), 1).await);
     layout(1000, 1000).await;

@@ -53,7 +53,10 @@ impl Connection {
             .prepare_typed(
                 &format!(
                     "SELECT r.key, r.version, r.value, r.keep_until, r.due_queue, r.due_at, r.due_shard
-                     FROM {schema}.record AS r WHERE r.tenant = $1 AND r.key = ANY ($2)"
+                     FROM unnest($2) AS asked (key), LATERAL (
+                         SELECT * FROM {schema}.record AS r
+                         WHERE r.tenant = $1 AND r.key = asked.key OFFSET 0
+                     ) AS r"
                 ),
                 &[Type::TEXT, Type::BYTEA_ARRAY],
             )
