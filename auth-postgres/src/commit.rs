@@ -37,14 +37,19 @@ impl Statements {
             Type::INT8_ARRAY,
             Type::INT4_ARRAY,
         ];
-        let call = |function: &str, types: &[Type]| {
-            let types = [types, WRITES].concat();
-            let places: Vec<String> = (1..=types.len()).map(|n| format!("${n}")).collect();
-            let places = places.join(", ");
-            let text = format!("SELECT outcome, named, sums FROM {schema}.{function}({places})");
-            Statement::new(text, types).brief()
-        };
-        Self { one: call("commit_1", ONE), several: call("commit_2", SEVERAL) }
+        let types = |own: &[Type]| [own, WRITES].concat();
+        let one = format!(
+            "SELECT outcome, named, sums FROM {schema}.commit_1($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+             $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+        );
+        let several = format!(
+            "SELECT outcome, named, sums FROM {schema}.commit_2($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+             $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+        );
+        Self {
+            one: Statement::new(one, types(ONE)).brief(),
+            several: Statement::new(several, types(SEVERAL)).brief(),
+        }
     }
 }
 
