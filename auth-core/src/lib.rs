@@ -21,6 +21,7 @@ pub mod decision;
 mod directory;
 mod hook;
 pub mod http;
+mod http_client;
 mod id;
 pub mod job;
 pub mod keys;
@@ -46,6 +47,7 @@ pub use auth_store::{Store, TenantId, Timestamp};
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use directory::{Authentication, Identity, IdentityDirectory, MemoryDirectory};
 pub use hook::{Hook, HookCall, NoHook};
+pub use http_client::{FetchError, Forbidden, HttpClient};
 pub use id::{ChallengeId, ClientId, GrantId, KeyId, RequestId, SessionId, Subject};
 pub use limiter::{
     Attempt, Limited, MemoryRateLimiter, RateLimiter, StoreRateLimiter, TooManyAttempts,

@@ -218,13 +218,18 @@ impl LogoutPage {
 pub struct LoggedOutPage {
     /// Whether the person is signed out; otherwise they chose to stay.
     pub signed_out: bool,
+    /// Pages of clients to load in frames that nobody sees, so that the browser is signed out there, too
+    /// (OpenID Connect Front-Channel Logout §3). The engine permits their origins and no others.
+    pub frames: Vec<String>,
+    /// Where to go once they are loaded, or have had their time.
+    pub continue_to: Option<String>,
 }
 
 impl LoggedOutPage {
     /// The page.
     #[must_use]
     pub fn new(signed_out: bool) -> Self {
-        Self { signed_out }
+        Self { signed_out, frames: Vec::new(), continue_to: None }
     }
 }
 

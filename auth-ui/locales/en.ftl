@@ -44,6 +44,8 @@ logout-accept = Sign out
 logout-deny = Stay signed in
 logged-out-title = You’re signed out
 logged-out-text = You can close this page now.
+logged-out-continue-text = Taking you back to the app.
+logged-out-continue = Continue
 logged-out-stayed-title = You’re still signed in
 logged-out-stayed-text = Nothing has changed. You can close this page now.
 

@@ -44,6 +44,8 @@ logout-accept = 로그아웃
 logout-deny = 로그아웃하지 않기
 logged-out-title = 로그아웃했어요
 logged-out-text = 이제 이 페이지를 닫아도 돼요.
+logged-out-continue-text = 앱으로 돌아가고 있어요.
+logged-out-continue = 계속하기
 logged-out-stayed-title = 로그인 상태를 유지했어요
 logged-out-stayed-text = 바뀐 내용은 없어요. 이제 이 페이지를 닫아도 돼요.
 

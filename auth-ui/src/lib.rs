@@ -1,5 +1,5 @@
 //! The pages of a provider: sign in, consent, sign out, errors. English and Korean, light and dark,
-//! for phones and large screens, and without a script but the one line that posts a form by itself.
+//! for phones and large screens, and without a script but the one line that posts a form or goes on by itself.
 //!
 //! [`DefaultPages`] is the default of the port [`auth_core::page::PageRenderer`]. Give it the provider's
 //! name and colour; if that is not enough, replace texts, add languages, or replace templates:
@@ -38,7 +38,7 @@
 //! # Templates
 //!
 //! Templates are [minijinja](https://docs.rs/minijinja)'s. Each page has its own and extends
-//! `layout.html`, which has the blocks `title`, `main`, `footer` and `referrer`:
+//! `layout.html`, which has the blocks `title`, `main`, `footer`, `referrer` and `refresh`:
 //!
 //! | template | values |
 //! |---|---|
@@ -46,7 +46,7 @@
 //! | `login.html` | `action`, `challenge`, `client`, `identifier`, `continue_as`, `problem.text`, `problem.fields`, `focus` |
 //! | `consent.html` | `action`, `challenge`, `client`, `account`, `scopes` (`name`, `shown`, `text`, `detail`, `optional`) |
 //! | `logout.html` | `action`, `challenge`, `client`, `account` |
-//! | `logged_out.html` | `signed_out` |
+//! | `logged_out.html` | `signed_out`, `frames`, `continue_to` |
 //! | `error.html` | `status`, `error`, `description`, `request_id`, `texts.title`, `texts.text` |
 //! | `form_post.html` | `redirect_uri`, `parameters` (`name`, `value`) |
 //!

@@ -5,6 +5,13 @@ use auth_core::page::{
     LogoutPage, Page, Remedy, ScopeView,
 };
 
+fn logged_out_continue() -> LoggedOutPage {
+    let mut page = LoggedOutPage::new(true);
+    page.frames = vec!["https://notes.example/logged-out?iss=x&sid=y".to_owned()];
+    page.continue_to = Some("https://notes.example/bye?state=a&b".to_owned());
+    page
+}
+
 /// Each page with a name that fits into the name of a file.
 pub(crate) fn pages() -> Vec<(&'static str, Page)> {
     vec![
@@ -17,6 +24,7 @@ pub(crate) fn pages() -> Vec<(&'static str, Page)> {
         ("logout", Page::Logout(logout(Some(full("Acme Notes"))))),
         ("logout-bare", Page::Logout(logout(None))),
         ("logged-out", Page::LoggedOut(LoggedOutPage::new(true))),
+        ("logged-out-continue", Page::LoggedOut(logged_out_continue())),
         ("logged-out-stayed", Page::LoggedOut(LoggedOutPage::new(false))),
         ("error", Page::Error(error(400, None))),
         ("error-server", Page::Error(error(500, None))),

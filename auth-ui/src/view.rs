@@ -1,8 +1,8 @@
 //! What the templates are given of each page.
 
 use auth_core::page::{
-    ClientView, ConsentPage, ErrorPage, FormPostPage, LoginPage, LoginProblem, LogoutPage, Page,
-    Remedy, ScopeView,
+    ClientView, ConsentPage, ErrorPage, FormPostPage, LoggedOutPage, LoginPage, LoginProblem,
+    LogoutPage, Page, Remedy, ScopeView,
 };
 use minijinja::{Error, ErrorKind, Value, context};
 
@@ -15,7 +15,7 @@ pub(crate) fn of(page: &Page, texts: &Texts) -> Result<(&'static str, Value), Er
         Page::Login(page) => ("login.html", login(page)),
         Page::Consent(page) => ("consent.html", consent(page, texts)),
         Page::Logout(page) => ("logout.html", logout(page)),
-        Page::LoggedOut(page) => ("logged_out.html", context! { signed_out => page.signed_out }),
+        Page::LoggedOut(page) => ("logged_out.html", logged_out(page)?),
         Page::Error(page) => ("error.html", error(page)),
         Page::FormPost(page) => ("form_post.html", form_post(page)?),
         _ => return Err(Error::new(ErrorKind::TemplateNotFound, "there is none for this page")),
@@ -107,6 +107,18 @@ fn error(page: &ErrorPage) -> Value {
         description => shown(&page.description),
         request_id => shown(&page.request_id),
     }
+}
+
+fn logged_out(page: &LoggedOutPage) -> Result<Value, Error> {
+    let LoggedOutPage { signed_out, frames, continue_to, .. } = page;
+    // As for a form post: what the engine validated must not run here.
+    if continue_to.iter().any(|url| !is_form_target(url))
+        || frames.iter().any(|url| link(url).is_none())
+    {
+        let detail = "neither a frame nor the way on from a logout may be a script";
+        return Err(Error::new(ErrorKind::InvalidOperation, detail));
+    }
+    Ok(context! { signed_out, frames, continue_to })
 }
 
 fn form_post(page: &FormPostPage) -> Result<Value, Error> {

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use url::form_urlencoded;
 
+/// The media type of a form's body.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Parameters of a query or of an `application/x-www-form-urlencoded` body.
 ///
 /// A parameter that stands twice is refused (RFC 6749 §3.1), unless it is one of those that may be
@@ -64,7 +67,7 @@ impl Form {
     pub fn from_body(headers: &HeaderMap, body: &Bytes) -> Result<Self, FormError> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mime = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !mime.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !mime.eq_ignore_ascii_case(FORM) {
             return Err(FormError::ContentType);
         }
         let mut form = Self::default();

@@ -16,7 +16,7 @@ pub use body::BodyLimit;
 pub use cookie::{CookieScope, CookieSpec, cookie};
 pub use cors::CorsPolicy;
 pub use engine::{Engine, Listener, Request, Response, Route, dispatch, paths};
-pub use form::{Form, FormError};
+pub use form::{FORM, Form, FormError};
 pub use locale::preferred_locales;
 pub use proxy::{InvalidNetwork, Peer, TrustedProxies};
 pub use respond::{PageResponse, empty, json, jwt, no_store, redirect, text};

@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use tracing::error;
+use url::Url;
 
 use crate::decision::DeferredSignature;
 use crate::http::Response;
@@ -132,13 +133,30 @@ impl<'a> PageResponse<'a> {
         no_store(headers);
         // No `form-action`: browsers apply it to the redirects after a form, too, and those lead to
         // whatever redirect URI the client registered.
+        let frames = frame_sources(page);
         let policy = format!(
             "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
-             img-src 'self' https:; base-uri 'none'; frame-ancestors 'none'"
+             img-src 'self' https:; base-uri 'none'; frame-ancestors 'none'{frames}"
         );
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         response
     }
+}
+
+/// The origins whose pages this one has in frames (CSP 3 §6.1.6).
+fn frame_sources(page: &Page) -> String {
+    let Page::LoggedOut(page) = page else { return String::new() };
+    let mut origins: Vec<String> = page
+        .frames
+        .iter()
+        .filter_map(|frame| Url::parse(frame).ok())
+        .map(|frame| frame.origin())
+        .filter(url::Origin::is_tuple)
+        .map(|origin| origin.ascii_serialization())
+        .collect();
+    origins.sort_unstable();
+    origins.dedup();
+    if origins.is_empty() { String::new() } else { format!("; frame-src {}", origins.join(" ")) }
 }

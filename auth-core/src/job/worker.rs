@@ -165,7 +165,7 @@ impl Worker for JobWorker {
         &self.leases
     }
 
-    fn knows(&self, item: &JobRecord) -> bool {
+    fn knows(&self, _: TenantId, item: &JobRecord) -> bool {
         self.known.contains_key(item.name.as_str())
     }
 

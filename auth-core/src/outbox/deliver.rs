@@ -15,6 +15,12 @@ use crate::outbox::message::Message;
 /// counts as failed, so that it does not go on when another worker has the message.
 #[async_trait]
 pub trait Deliver: Send + Sync + fmt::Debug + 'static {
+    /// Whether this process can deliver a message of a tenant; another one gets it if not.
+    fn knows(&self, tenant: TenantId, message: &Message) -> bool {
+        let _ = (tenant, message);
+        true
+    }
+
     /// Delivers a message. It may come again under the same `idempotency_key`, if the answer to an
     /// earlier attempt was lost.
     ///

@@ -34,6 +34,12 @@ impl Event {
     /// The write that puts it into the outbox, due at once.
     #[must_use]
     pub fn write(&self, rng: &mut Rng, now: Timestamp) -> Write {
+        self.write_due(rng, now, now)
+    }
+
+    /// The write that puts it into the outbox, due at `due`.
+    #[must_use]
+    pub fn write_due(&self, rng: &mut Rng, now: Timestamp, due: Timestamp) -> Write {
         let id: [u8; 16] = rng.bytes();
         let shard = u16::from_be_bytes([id[0], id[1]]) % DUE_SHARDS;
         let message = Message {
@@ -41,7 +47,7 @@ impl Event {
             detail: self.detail.clone(),
             happened_at: now,
             attempts: 0,
-            due: Some(now),
+            due: Some(due),
             shard,
             delivered: false,
             death: None,

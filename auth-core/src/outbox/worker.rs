@@ -135,6 +135,10 @@ impl Worker for OutboxWorker {
         &self.leases
     }
 
+    fn knows(&self, tenant: TenantId, item: &Message) -> bool {
+        self.deliver.knows(tenant, item)
+    }
+
     async fn work(&self, tenant: TenantId, found: Found<Message>) -> Result<Outcome, Unavailable> {
         let id = idempotency_key(found.key().raw());
         let name = found.value.name.clone();

@@ -26,7 +26,7 @@ pub(crate) struct Round<O> {
 
 /// Works on what is due now. A failure is told after the others were tried.
 pub(crate) async fn once<W: Worker>(worker: &W) -> Result<Round<W::Outcome>, Unavailable> {
-    let looked = worker.leases().look(|item| worker.knows(item)).await?;
+    let looked = worker.leases().look(|tenant, item| worker.knows(tenant, item)).await?;
     let work = looked.items.into_iter().map(|(tenant, found)| worker.work(tenant, found));
     let results: Vec<_> = stream::iter(work).buffer_unordered(IN_HAND).collect().await;
     let outcomes = results.into_iter().collect::<Result<_, _>>()?;
@@ -52,7 +52,7 @@ pub(crate) async fn until<W: Worker>(
     let mut rest: Option<Delay> = None;
     loop {
         if waiting.is_empty() && in_hand.len() < IN_HAND && rest.is_none() {
-            let more = match worker.leases().look(|item| worker.knows(item)).await {
+            let more = match worker.leases().look(|tenant, item| worker.knows(tenant, item)).await {
                 Ok(looked) => {
                     waiting.extend(looked.items);
                     looked.more

@@ -33,7 +33,7 @@ impl Leases {
     /// parts, and what is in them, in a random order, so that replicas do not all reach for the same head.
     pub(crate) async fn look<K: Queued>(
         &self,
-        knows: impl Fn(&K) -> bool,
+        knows: impl Fn(TenantId, &K) -> bool,
     ) -> Result<Looked<K>, Unavailable> {
         let whole = self.due::<K>(0..DUE_SHARDS, ROUND).await?;
         if !is_full(&whole, ROUND) {
@@ -63,7 +63,7 @@ impl Leases {
     async fn look_past<K: Queued>(
         &self,
         shards: Range<u16>,
-        knows: &impl Fn(&K) -> bool,
+        knows: &impl Fn(TenantId, &K) -> bool,
     ) -> Result<Looked<K>, Unavailable> {
         let mut limit = ROUND;
         loop {
@@ -99,15 +99,17 @@ fn is_full(due: &[(TenantId, Record)], limit: u32) -> bool {
 
 fn sieve<K: Queued>(
     due: Vec<(TenantId, Record)>,
-    knows: &impl Fn(&K) -> bool,
+    knows: &impl Fn(TenantId, &K) -> bool,
     more: bool,
 ) -> Looked<K> {
     let mut looked = Looked { items: Vec::new(), unusable: 0, more };
+    let mut of_others = 0;
     for (tenant, record) in due {
         match Found::<K>::read(&record) {
-            Ok(found) if !found.is_newer() && knows(&found.value) => {
-                looked.items.push((tenant, found));
-            }
+            Ok(found) if !found.is_newer() => match knows(tenant, &found.value) {
+                true => looked.items.push((tenant, found)),
+                false => of_others += 1,
+            },
             _ => looked.unusable += 1,
         }
     }
@@ -117,5 +119,6 @@ fn sieve<K: Queued>(
         let (kind, unusable) = (<K as Kind>::NAME, looked.unusable);
         warn!(kind, unusable, "due records are damaged, or of a newer version of the program");
     }
+    looked.unusable += of_others;
     looked
 }

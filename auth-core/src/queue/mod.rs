@@ -51,8 +51,8 @@ pub(crate) trait Worker: Send + Sync {
     fn leases(&self) -> &Leases;
 
     /// Whether this process can do anything with it.
-    fn knows(&self, item: &Self::Item) -> bool {
-        let _ = item;
+    fn knows(&self, tenant: TenantId, item: &Self::Item) -> bool {
+        let _ = (tenant, item);
         true
     }
 

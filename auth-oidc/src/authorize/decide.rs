@@ -18,7 +18,7 @@ use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Quest
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
-use crate::session::login_session::LoginSession;
+use crate::session::login_session::{LoginSession, join};
 use crate::stop::Stop;
 use crate::token::consent::Consent;
 use crate::token::grant::{ExtraClaims, SignIn};
@@ -84,8 +84,8 @@ impl Authorize {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<Answered, AuthorizeRefusal>, Stop<AuthorizeRefusal>> {
-        let client = self.client(facts)?;
-        let client = &client.value.client;
+        let record = self.client(facts)?;
+        let client = &record.value.client;
         let pushed = self.pushed(client, facts, cx)?;
         let form = pushed.as_ref().unwrap_or(&self.form);
         let reference = pushed.as_ref().and(self.reference);
@@ -97,8 +97,12 @@ impl Authorize {
             reference,
             cx.now,
         )?;
-        let session = self.live_session(facts, cx)?;
-        let interaction = before_login(&request, session.as_ref(), cx.now)?;
+        let session = match &self.session {
+            Some(handle) => LoginSession::live(handle, facts, cx.now)?,
+            None => None,
+        };
+        let signed_in = session.as_ref().map(|session| &session.value.sign_in);
+        let interaction = before_login(&request, signed_in, cx.now)?;
         let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
         let proceed = Proceed {
             policy: &self.policy,
@@ -107,13 +111,18 @@ impl Authorize {
             browser: &browser,
             source: &self.source,
         };
-        let (next, writes) = match (interaction, session) {
+        let (next, mut writes) = match (interaction, signed_in) {
             (Interaction::None, Some(sign_in)) => {
-                proceed.consent_or_answer(&sign_in, &Value::Null, facts, cx)?
+                proceed.consent_or_answer(sign_in, &Value::Null, facts, cx)?
             }
-            (Interaction::SelectAccount, signed_in) => proceed.login(signed_in, facts, cx)?,
+            (Interaction::SelectAccount, signed_in) => {
+                proceed.login(signed_in.cloned(), facts, cx)?
+            }
             _ => proceed.login(None, facts, cx)?,
         };
+        if let (Next::Respond(_), Some(session)) = (&next, &session) {
+            writes.extend(join(session, &record.value, cx)?);
+        }
         let cookies = browser.cookie().into_iter().collect();
         let answered = Answered { next, cookies };
         if writes.is_empty() {
@@ -157,12 +166,6 @@ impl Authorize {
             Some(pushed) => Ok(Some(pushed.form())),
             None => Err(gone().into()),
         }
-    }
-
-    /// Who is signed in in this browser.
-    fn live_session(&self, facts: &Facts, cx: &Cx<'_>) -> Result<Option<SignIn>, Need> {
-        let Some(handle) = &self.session else { return Ok(None) };
-        Ok(LoginSession::live(handle, facts, cx.now)?.map(|session| session.value.sign_in.clone()))
     }
 }
 

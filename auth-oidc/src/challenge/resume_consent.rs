@@ -1,10 +1,11 @@
 //! [`ResumeConsent`]: the browser comes back from a consent question.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::page::Remedy;
-use auth_core::record::{Shadow, Tag, Unknown};
+use auth_core::record::{Found, Shadow, Tag, Unknown};
 use auth_core::seal::Handle;
 use auth_core::store::Write;
 use http::StatusCode;
@@ -15,7 +16,7 @@ use crate::challenge::{Answer, Browser, ConsentQuestion, Question, Settled, Veri
 use crate::client::ClientRecord;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
-use crate::session::login_session::LoginSession;
+use crate::session::login_session::{LoginSession, join};
 use crate::stop::Stop;
 use crate::token::consent::Consent;
 use crate::token::liveness;
@@ -62,9 +63,11 @@ impl ResumeConsent {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
             None => None,
         };
-        if session.is_none_or(|session| session.value.sign_in.sid != question.sign_in.sid) {
+        let asked =
+            |session: &Arc<Found<LoginSession>>| session.value.sign_in.sid == question.sign_in.sid;
+        let Some(session) = session.filter(asked) else {
             return Err(forbidden("the sign-in that was asked for is over").into());
-        }
+        };
         let mut relation = auth_core::seal::Lineage::default();
         relation.subject = Some(subject);
         relation.client = Some(client_tag);
@@ -89,7 +92,8 @@ impl ResumeConsent {
         }
         .issue(facts, cx)?;
         let answered = Answered { next: Next::Respond(response), cookies: Vec::new() };
-        writes.into_iter().for_each(|write| batch.push(write));
+        let joined = join(&session, &client.value, cx)?;
+        writes.into_iter().chain(joined).for_each(|write| batch.push(write));
         Ok(Outcome::commit(batch, Ok(answered))?)
     }
 

@@ -1,5 +1,6 @@
 //! [`ResumeLogin`]: the browser comes back from a login question.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
@@ -7,7 +8,7 @@ use auth_core::http::CookieSpec;
 use auth_core::page::Remedy;
 use auth_core::record::{Found, Shadow, Tag};
 use auth_core::seal::Handle;
-use auth_core::store::{BatchBuilder, Main};
+use auth_core::store::{BatchBuilder, Main, Write};
 use serde_json::Value;
 
 use crate::authorize::{
@@ -19,7 +20,8 @@ use crate::challenge::{Answer, Browser, Question, Settled, Verifier};
 use crate::client::ClientRecord;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
-use crate::session::login_session::{LoginSession, NewSession};
+use crate::session::ending::end;
+use crate::session::login_session::{LoginSession, NewSession, join};
 use crate::stop::Stop;
 use crate::token::consent::Consent;
 use crate::token::grant::SignIn;
@@ -60,14 +62,14 @@ impl ResumeLogin {
         let login = login(&settled.value, question.signed_in.as_ref(), facts)?;
         let subject = Tag::subject(cx.tenant.id, login.sign_in.subject.as_str());
         facts.require(self.asks(request, &login, &subject, cx))?;
-        let client = live_client(request, facts)?;
-        let client = &client.value.client;
+        let record = live_client(request, facts)?;
+        let client = &record.value.client;
         after_login(request, &login.sign_in, settled.value.challenge.asked_at)?;
         let Some(browser) = &self.browser else { return Err(not_found().into()) };
 
         let mut batch = cx.batch();
         let mut sign_in = login.sign_in.clone();
-        let cookie = self.begin_session(&login, &mut sign_in, &subject, facts, cx, &mut batch)?;
+        let at = self.establish(&login, &mut sign_in, &subject, facts, cx, &mut batch)?;
         if !settled.value.used {
             // With the session that was really begun, which a replay finds, live or ended.
             let (used, sid) = (true, sign_in.sid);
@@ -80,7 +82,13 @@ impl ResumeLogin {
             // A reload may bring the question of consent again, but never a second answer.
             return Err(forbidden("the answer was used before").into());
         }
-        writes.into_iter().for_each(|write| batch.push(write));
+        let responds = matches!(next, Next::Respond(_));
+        let (cookie, session_writes) = match at {
+            At::Present(session) if responds => (None, join(&session, &record.value, cx)?),
+            At::Present(_) => (None, Vec::new()),
+            At::Begun(begun) => begun.write(responds.then_some(&record.value), cx)?,
+        };
+        writes.into_iter().chain(session_writes).for_each(|write| batch.push(write));
         let answered = Answered { next, cookies: cookie.into_iter().collect() };
         Ok(Outcome::commit(batch, Ok(answered))?)
     }
@@ -105,9 +113,9 @@ impl ResumeLogin {
         asks
     }
 
-    /// Begins the session that the sign-in deserves: it continues one of the same person in this
-    /// browser, ends one of somebody else, and never revives one that was ended.
-    fn begin_session(
+    /// The session that the sign-in deserves: it continues one of the same person in this browser, ends one
+    /// of somebody else, and never revives one that was ended.
+    fn establish(
         &self,
         login: &Login<'_>,
         sign_in: &mut SignIn,
@@ -115,15 +123,15 @@ impl ResumeLogin {
         facts: &Facts,
         cx: &mut Cx<'_>,
         batch: &mut BatchBuilder<Main>,
-    ) -> Result<Option<CookieSpec>, Stop<AuthorizeRefusal>> {
+    ) -> Result<At, Stop<AuthorizeRefusal>> {
         let current = match &self.session {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
             None => None,
         };
         let same = current.as_ref().filter(|found| *found.value.subject() == sign_in.subject);
         if login.continued {
-            let goes_on = same.is_some_and(|found| found.value.sign_in.sid == sign_in.sid);
-            return if goes_on { Ok(None) } else { Err(signed_out().into()) };
+            let goes_on = same.filter(|found| found.value.sign_in.sid == sign_in.sid);
+            return Ok(At::Present(goes_on.ok_or_else(signed_out)?.clone()));
         }
         let generation = facts.read(&Shadow::at(subject))?.map_or(0, |s| s.value.generation);
         let begun = facts.read(&LoginSession::at(&sign_in.sid))?;
@@ -134,8 +142,8 @@ impl ResumeLogin {
             return Err(signed_out().into());
         }
         if let (Some(current), None) = (&current, same) {
-            let ended = LoginSession { ended: true, ..current.value.clone() };
-            batch.push(current.replace(&ended)?);
+            // Without frames: the browser is on its way to a client.
+            end(current, facts, cx)?.writes.into_iter().for_each(|write| batch.push(write));
         }
         // A replay finds the session that the first one began; else the one that is there goes on.
         let previous = begun.as_ref().or(same);
@@ -154,14 +162,44 @@ impl ResumeLogin {
             lifetime,
             generation,
             subject: *subject,
-            unknown: previous.map(|found| found.value.unknown.clone()).unwrap_or_default(),
+            previous: previous.map(|found| &found.value),
         };
         let (cookie, session) = new.begin(cx);
-        batch.push(match previous {
+        Ok(At::Begun(Box::new(Begun { cookie, session, previous: previous.cloned() })))
+    }
+}
+
+/// Where the sign-in stands.
+enum At {
+    /// In the session that the browser has.
+    Present(Arc<Found<LoginSession>>),
+    /// In one that begins, or goes on with another cookie.
+    Begun(Box<Begun>),
+}
+
+struct Begun {
+    cookie: CookieSpec,
+    session: LoginSession,
+    previous: Option<Arc<Found<LoginSession>>>,
+}
+
+impl Begun {
+    /// The session's cookie and writes, with the client that is answered in it.
+    fn write(
+        self,
+        answered: Option<&ClientRecord>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(Option<CookieSpec>, Vec<Write>), Need> {
+        let Self { cookie, mut session, previous } = self;
+        if let Some(client) = answered {
+            session.join(client);
+        }
+        let watch = session.watch(cx);
+        let write = match previous {
             Some(previous) => previous.replace(&session)?,
-            None => LoginSession::at(&sign_in.sid).create(&session),
-        });
-        Ok(Some(cookie))
+            None => LoginSession::at(&session.sign_in.sid).create(&session),
+        };
+        Ok((Some(cookie), [write].into_iter().chain(watch).collect()))
     }
 }
 
@@ -224,7 +262,7 @@ pub(super) fn settled(
     verifier: &Verifier,
     browser: Option<&Browser>,
     cx: &Cx<'_>,
-) -> Result<std::sync::Arc<Found<Settled>>, Stop<AuthorizeRefusal>> {
+) -> Result<Arc<Found<Settled>>, Stop<AuthorizeRefusal>> {
     let settled = facts.read(&Settled::at(&verifier.id))?.ok_or_else(not_found)?;
     Browser::require(browser, settled.value.challenge.browser, cx.tenant)?;
     if cx.now >= settled.value.challenge.expires_at {
@@ -239,7 +277,7 @@ pub(super) fn settled(
 pub(super) fn live_client(
     request: &AuthorizationRequest,
     facts: &Facts,
-) -> Result<std::sync::Arc<Found<ClientRecord>>, Stop<AuthorizeRefusal>> {
+) -> Result<Arc<Found<ClientRecord>>, Stop<AuthorizeRefusal>> {
     let client = facts.read(&ClientRecord::at(&request.client_id))?;
     let client = client.filter(|client| !client.value.disabled).ok_or_else(|| {
         PageError::new(ErrorCode::InvalidClient, "the client was removed or disabled meanwhile")

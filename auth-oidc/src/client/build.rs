@@ -17,6 +17,10 @@ impl Client {
             jwks: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             grant_types,
             response_types: vec![ResponseType::Code],
             scope: Scopes::default(),
@@ -95,6 +99,22 @@ impl Client {
     #[must_use]
     pub fn post_logout_redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.post_logout_redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Whose server is told of logouts at this URI (OpenID Connect Back-Channel Logout 1.0); the provider needs
+    /// an [HTTP client](crate::ProviderBuilder::http_client) for it.
+    #[must_use]
+    pub fn backchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.backchannel_logout_uri = Some(uri.into());
+        self
+    }
+
+    /// Which is told of logouts through the browser at this URI (OpenID Connect Front-Channel Logout 1.0). Most
+    /// browsers keep the cookies of a frame apart: prefer the back channel.
+    #[must_use]
+    pub fn frontchannel_logout_uri(mut self, uri: impl Into<String>) -> Self {
+        self.frontchannel_logout_uri = Some(uri.into());
         self
     }
 

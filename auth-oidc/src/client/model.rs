@@ -41,6 +41,19 @@ pub struct Client {
     /// Where the browser may go after a logout: the exact texts.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where its server is told of logouts (OpenID Connect Back-Channel Logout 1.0 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` in a logout token, which is always there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
+    /// Where the browser is sent, in a frame, so that it forgets its session there (OpenID Connect
+    /// Front-Channel Logout 1.0 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it needs `iss` and `sid` there, which are always sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_session_required: bool,
     /// Which grants it may use.
     #[serde(deserialize_with = "known_grant_types")]
     pub grant_types: Vec<GrantType>,

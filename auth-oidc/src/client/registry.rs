@@ -7,7 +7,7 @@ use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unav
 use auth_core::job::enqueue;
 use auth_core::record::{Shadow, Tag, TypedKey};
 use auth_core::store::{BatchBuilder, Main, When, Write};
-use auth_core::{ClientId, Secret, Tenant};
+use auth_core::{ClientId, HttpClient, Secret, Tenant};
 
 use crate::client::record::{ClientRecord, SecretHash, StoredSecret, is_generated, sha256};
 use crate::client::{Client, InvalidClient};
@@ -18,6 +18,7 @@ use crate::deletion::DeleteClient;
 pub struct Clients {
     pub(crate) driver: Driver,
     pub(crate) tenant: Arc<Tenant>,
+    pub(crate) http: Option<Arc<dyn HttpClient>>,
     /// Whether a deletion looks for records that stand in no index.
     pub(crate) unindexed: bool,
 }
@@ -51,6 +52,7 @@ impl Clients {
     /// [`ClientError`].
     pub async fn put(&self, client: Client) -> Result<(), ClientError> {
         client.validate()?;
+        client.check_outgoing(self.http.as_deref())?;
         let secret = match &client.secret {
             Some(secret) => Some(self.hash(&client.client_id, secret).await?),
             None => None,

@@ -1,6 +1,6 @@
 //! Checks a client's metadata before it is stored.
 
-use auth_core::Scopes;
+use auth_core::{Forbidden, HttpClient, Scopes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
@@ -70,6 +70,18 @@ impl Client {
             RedirectUri::register(uri)
                 .map_err(|reason| InvalidClient::RedirectUri { uri: uri.clone(), reason })?;
         }
+        if let Some(uri) = &self.frontchannel_logout_uri
+            && !self.is_of_a_redirect_uri(uri)
+        {
+            return metadata(
+                "frontchannel_logout_uri",
+                "scheme, host and port are those of one of its redirect URIs, by http or https, and it has no fragment",
+            );
+        }
+        let absolute = |uri: &String| Url::parse(uri).is_ok_and(|uri| uri.fragment().is_none());
+        if !self.backchannel_logout_uri.iter().all(absolute) {
+            return metadata("backchannel_logout_uri", "it is an absolute URL without a fragment");
+        }
         let by_browser = [GrantType::AuthorizationCode, GrantType::Implicit];
         if by_browser.into_iter().any(|grant| self.may_use(grant)) && self.redirect_uris.is_empty()
         {
@@ -123,6 +135,38 @@ impl Client {
             return metadata("audience", "a value is empty or has a fragment");
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// Whether a frame at `uri` belongs to whom codes are sent to (OpenID Connect Front-Channel Logout §2).
+    fn is_of_a_redirect_uri(&self, uri: &str) -> bool {
+        let Ok(uri) = Url::parse(uri) else { return false };
+        let origins = self.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok());
+        // An origin of another scheme is the same as no other.
+        uri.fragment().is_none() && origins.into_iter().any(|other| other.origin() == uri.origin())
+    }
+
+    /// Asks whether requests may be sent to where it wants them.
+    pub(crate) fn check_outgoing(
+        &self,
+        http: Option<&dyn HttpClient>,
+    ) -> Result<(), InvalidClient> {
+        let Some(uri) = &self.backchannel_logout_uri else { return Ok(()) };
+        let refuse = |reason| {
+            let (client_id, member) = (self.client_id.to_string(), "backchannel_logout_uri");
+            Err(InvalidClient::Metadata { client_id, member, reason })
+        };
+        let Some(http) = http else {
+            return refuse(
+                "the provider has nothing to send requests with: add \
+                 `.http_client(auth_fetch::SafeHttpClient::new()?)`",
+            );
+        };
+        match Url::parse(uri) {
+            Err(_) => refuse("it is no URL"),
+            Ok(uri) => http.check(&uri).or_else(|Forbidden(reason)| refuse(reason)),
+        }
     }
 }
 

@@ -52,6 +52,10 @@ struct Metadata<'a> {
     request_object_signing_alg_values_supported: [&'static str; 4],
     require_signed_request_object: bool,
     request_uri_parameter_supported: bool,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+    frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
 }
 
 pub(super) async fn answer(provider: &Provider) -> Response {
@@ -119,6 +123,10 @@ fn written(provider: &Provider) -> Bytes {
         request_object_signing_alg_values_supported: algorithms,
         require_signed_request_object: config.require_signed_request_object,
         request_uri_parameter_supported: false,
+        backchannel_logout_supported: provider.can_send(),
+        backchannel_logout_session_supported: provider.can_send(),
+        frontchannel_logout_supported: true,
+        frontchannel_logout_session_supported: true,
     };
     // It is made of texts, for which serialisation cannot fail.
     serde_json::to_vec(&metadata).unwrap_or_default().into()

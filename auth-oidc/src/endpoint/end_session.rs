@@ -52,13 +52,17 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             let (parts, _) = request.into_parts();
             (provider.ask(&pending, &parts).await, cookie)
         }
-        Ok(Ok(LogoutStep::Done { redirect: Some(to), cookie, .. })) => {
+        Ok(Ok(LogoutStep::Done { redirect: Some(to), frames, cookie, .. }))
+            if frames.is_empty() =>
+        {
             (redirect(&to.url()), cookie)
         }
-        Ok(Ok(LogoutStep::Done { signed_out, cookie, ui_locales, .. })) => {
+        Ok(Ok(LogoutStep::Done { signed_out, redirect: to, frames, cookie, ui_locales })) => {
             let locales = preferred_locales(ui_locales.as_deref(), &headers);
-            let page = Page::LoggedOut(LoggedOutPage::new(signed_out));
-            (provider.page(StatusCode::OK, &page, &locales), cookie)
+            let mut page = LoggedOutPage::new(signed_out);
+            page.frames = frames;
+            page.continue_to = to.map(|to| to.url());
+            (provider.page(StatusCode::OK, &Page::LoggedOut(page), &locales), cookie)
         }
     };
     if let Some(cookie) = cookie {

@@ -12,14 +12,16 @@ use auth_core::keys::{InvalidSigningKey, KeyPolicy, LocalKeys, SigningAlgorithm,
 use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
 use auth_core::seal::{DeploymentSecrets, LoadDataKeys};
 use auth_core::{
-    Clock, Entropy, Hook, IdentityDirectory, Issuer, NoHook, PageRenderer, PasswordHasher,
-    RateLimiter, Secret, Store, StoreRateLimiter, SystemClock, SystemEntropy, Tenant, TenantId,
+    Clock, Entropy, Hook, HttpClient, IdentityDirectory, Issuer, NoHook, PageRenderer,
+    PasswordHasher, RateLimiter, Secret, Store, StoreRateLimiter, SystemClock, SystemEntropy,
+    Tenant, TenantId,
 };
 use tracing::warn;
 
 use crate::client::Client;
 use crate::deletion::{DeleteClient, DeleteSubject};
 use crate::endpoint::{self, path};
+use crate::provider::notices::DeliverNotices;
 use crate::provider::{
     BuildError, Config, Inner, PkcePolicy, Problem, Provider, RefreshPolicy, ResponseTypePolicy,
     ScopeDefinition, SessionPolicy, TokenPolicy,
@@ -42,6 +44,7 @@ pub struct ProviderBuilder {
     entropy: Arc<dyn Entropy>,
     passwords: Option<PasswordHasher>,
     deliver: Arc<dyn Deliver>,
+    http: Option<Arc<dyn HttpClient>>,
     keys: KeyPolicy,
     pems: Vec<(SigningAlgorithm, Secret)>,
     clients: Vec<Client>,
@@ -66,6 +69,7 @@ impl ProviderBuilder {
             entropy: Arc::new(SystemEntropy::default()),
             passwords: None,
             deliver: Arc::new(DeliverToLog::default()),
+            http: None,
             keys: KeyPolicy::default(),
             pems: Vec::new(),
             clients: Vec::new(),
@@ -279,6 +283,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// Who sends requests to clients, such as logout tokens: `auth_fetch::SafeHttpClient`. Without one, clients
+    /// that want them are not registered.
+    pub fn http_client(mut self, http: impl HttpClient) -> Self {
+        self.http = Some(Arc::new(http));
+        self
+    }
+
     /// Builds the provider: checks everything, loads or makes its keys, registers its clients.
     ///
     /// # Errors
@@ -344,22 +355,33 @@ impl ProviderBuilder {
             Arc::new(HeadlessUrls::new(login, consent, logout)) as Arc<dyn ChallengeHandler>
         };
         let handler = self.handler.unwrap_or_else(built_in);
+        let driver = Driver::new(ports, RecordCache::default());
+        let config = Arc::new(config);
+        let deliver = Arc::new(DeliverNotices {
+            driver: driver.clone(),
+            tenant: tenant.clone(),
+            config: config.clone(),
+            keys: keys.clone(),
+            http: self.http.clone(),
+            events: self.deliver,
+        });
         let provider = Provider {
             inner: Arc::new(Inner {
-                driver: Driver::new(ports, RecordCache::default()),
+                driver,
                 routes: endpoint::routes(&issuer, built_in_pages, self.health_routes),
                 worker: OutboxWorker::new(
                     store.clone(),
                     self.clock.clone(),
                     self.entropy.clone(),
-                    self.deliver,
+                    deliver,
                 ),
                 jobs: JobWorker::new(store, self.clock, self.entropy)
                     .register::<TenantDeletion>()
                     .register::<DeleteClient>()
                     .register::<DeleteSubject>(),
                 tenant,
-                config: Arc::new(config),
+                config,
+                http: self.http,
                 keys,
                 algorithms,
                 metadata: OnceLock::new(),
@@ -472,9 +494,9 @@ impl ProviderBuilder {
     fn check_clients(&self, problems: &mut Vec<Problem>) {
         let known = self.config.known_scopes();
         for client in &self.clients {
-            if let Err(error) = client.validate() {
-                problems.push(Problem::Client(error.into()));
-            }
+            let checks = [client.validate(), client.check_outgoing(self.http.as_deref())];
+            let failed = checks.into_iter().filter_map(Result::err);
+            problems.extend(failed.map(|error| Problem::Client(error.into())));
             for scope in client.scope.iter().filter(|scope| !known.contains(scope)) {
                 let (client, scope) = (client.client_id.to_string(), scope.to_owned());
                 problems.push(Problem::UnknownScope { client, scope });

@@ -4,6 +4,7 @@ mod authority;
 mod builder;
 mod config;
 mod health;
+mod notices;
 mod problem;
 mod secrets;
 
@@ -19,7 +20,9 @@ use auth_core::job::JobWorker;
 use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm};
 use auth_core::outbox::{DeadLetters, OutboxWorker};
 use auth_core::seal::DeploymentSecrets;
-use auth_core::{KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant};
+use auth_core::{
+    HttpClient, KeyId, PageRenderer, RateLimiter, RequestId, Subject, Sweeper, Tenant,
+};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue};
@@ -51,6 +54,7 @@ struct Inner {
     tenant: Arc<Tenant>,
     config: Arc<Config>,
     keys: Arc<LocalKeys>,
+    http: Option<Arc<dyn HttpClient>>,
     algorithms: Vec<SigningAlgorithm>,
     metadata: OnceLock<Bytes>,
     pages: Arc<dyn PageRenderer>,
@@ -92,7 +96,8 @@ impl Provider {
     #[must_use]
     pub fn clients(&self) -> Clients {
         let (driver, tenant) = (self.inner.driver.clone(), self.inner.tenant.clone());
-        Clients { driver, tenant, unindexed: self.config().unindexed_records }
+        let (http, unindexed) = (self.inner.http.clone(), self.config().unindexed_records);
+        Clients { driver, tenant, http, unindexed }
     }
 
     /// The provider as something to mount.
@@ -208,6 +213,11 @@ impl Provider {
 
     pub(crate) fn algorithms(&self) -> &[SigningAlgorithm] {
         &self.inner.algorithms
+    }
+
+    /// Whether clients can be told anything by requests to them.
+    pub(crate) fn can_send(&self) -> bool {
+        self.inner.http.is_some()
     }
 
     /// The discovery document, written once.

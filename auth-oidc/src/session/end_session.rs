@@ -6,7 +6,7 @@ use auth_core::http::{CookieSpec, Form};
 use auth_core::page::Remedy;
 use auth_core::record::Found;
 use auth_core::seal::Handle;
-use auth_core::store::Write;
+use auth_core::store::BatchBuilder;
 use auth_core::{ChallengeId, ClientId};
 
 use crate::authorize::{AuthorizeRefusal, PageError};
@@ -16,6 +16,7 @@ use crate::challenge::{
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
+use crate::session::ending::{Ending, end};
 use crate::session::id_token_hint::{self, IdTokenHint};
 use crate::session::login_session::LoginSession;
 use crate::session::post_logout::PostLogoutRedirect;
@@ -30,6 +31,8 @@ pub(crate) enum LogoutStep {
     Done {
         signed_out: bool,
         redirect: Option<PostLogoutRedirect>,
+        /// Pages of clients to load before that.
+        frames: Vec<String>,
         cookie: Option<CookieSpec>,
         /// As the client asked.
         ui_locales: Option<String>,
@@ -61,7 +64,8 @@ impl EndSession {
         };
         let Some(session) = session else {
             let cookie = self.session.as_ref().map(|_| CookieSpec::removal(LoginSession::COOKIE));
-            let done = LogoutStep::Done { signed_out: true, redirect, cookie, ui_locales };
+            let frames = Vec::new();
+            let done = LogoutStep::Done { signed_out: true, redirect, frames, cookie, ui_locales };
             return Ok(Outcome::answer(done));
         };
         let sign_in = &session.value.sign_in;
@@ -72,13 +76,16 @@ impl EndSession {
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
             if hint.sid == Some(sign_in.sid) {
+                let Ending { writes, frames } = end(&session, facts, cx)?;
                 let done = LogoutStep::Done {
                     signed_out: true,
                     redirect,
+                    frames,
                     cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
                     ui_locales,
                 };
-                return Ok(Outcome::commit(cx.batch().write(end(&session)?), Ok(done))?);
+                let batch = writes.into_iter().fold(cx.batch(), BatchBuilder::write);
+                return Ok(Outcome::commit(batch, Ok(done))?);
             }
         }
         let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
@@ -175,8 +182,13 @@ impl ResumeLogout {
         let used = settled.replace(&Settled { used: true, ..settled.value.clone() })?;
         if settled.value.answer != Answer::Logout {
             let ui_locales = question.ui_locales.clone();
-            let stays =
-                LogoutStep::Done { signed_out: false, redirect: None, cookie: None, ui_locales };
+            let stays = LogoutStep::Done {
+                signed_out: false,
+                redirect: None,
+                frames: Vec::new(),
+                cookie: None,
+                ui_locales,
+            };
             return Ok(Outcome::commit(cx.batch().write(used), Ok(stays))?);
         }
         let session = match &self.session {
@@ -185,17 +197,21 @@ impl ResumeLogout {
         };
         let redirect = self.redirect(question, facts)?;
         let mut batch = cx.batch().write(used);
+        let mut frames = Vec::new();
         if let Some(session) = session {
             if session.value.sign_in.sid != question.sid {
                 let text =
                     "another session is open in this browser than the one that was asked about";
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
-            batch.push(end(&session)?);
+            let ending = end(&session, facts, cx)?;
+            ending.writes.into_iter().for_each(|write| batch.push(write));
+            frames = ending.frames;
         }
         let done = LogoutStep::Done {
             signed_out: true,
             redirect,
+            frames,
             cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
             ui_locales: question.ui_locales.clone(),
         };
@@ -236,9 +252,4 @@ impl Decision for ResumeLogout {
     ) -> Result<Outcome<LogoutStep, AuthorizeRefusal>, Need> {
         self.resume(facts, cx).or_else(Stop::outcome)
     }
-}
-
-/// Ends a session, and with it every token that is bound to it.
-fn end(session: &Found<LoginSession>) -> Result<Write, Need> {
-    Ok(session.replace(&LoginSession { ended: true, ..session.value.clone() })?)
 }

@@ -1,5 +1,6 @@
 //! [`LoginSession`]: a person is signed in at the provider, in one browser.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,13 +8,16 @@ use auth_core::decision::{Asks, Cx, Facts, Need};
 use auth_core::http::{CookieScope, CookieSpec, cookie};
 use auth_core::record::{Found, Kind, Shadow, Tag, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, Lineage};
-use auth_core::store::{IndexEntry, Main};
-use auth_core::{SessionId, Subject, Tenant, Timestamp};
+use auth_core::store::{IndexEntry, Main, Write};
+use auth_core::{ClientId, SessionId, Subject, Tenant, Timestamp};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use tracing::warn;
 
+use crate::client::ClientRecord;
 use crate::deletion::ByRelation;
+use crate::session::expiry::SessionExpiry;
 use crate::token::grant::SignIn;
 
 /// A login session. The browser holds its secret in a cookie; the store holds a digest.
@@ -29,6 +33,16 @@ pub(crate) struct LoginSession {
     /// The subject's generation when it began.
     #[serde(default)]
     pub(crate) generation: u64,
+    /// The clients that were answered in it, and are told of its end, with the generation that each was in:
+    /// one that is registered under the same identifier later is another one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) clients: BTreeMap<ClientId, u64>,
+    /// Whether one of them is to be told even if it ends by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) told: bool,
+    /// The end that is waited for, to tell them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) watched_until: Option<Timestamp>,
     /// Signed out.
     #[serde(default)]
     pub(crate) ended: bool,
@@ -41,6 +55,9 @@ impl LoginSession {
 
     /// For how long an ended or expired session is remembered, so that what is bound to it learns of it.
     const RETENTION: Duration = Duration::from_secs(86_400);
+
+    /// How many clients a session knows at most: as many as can be told by one commit.
+    const MAX_CLIENTS: usize = 200;
 
     pub(crate) fn at(sid: &SessionId) -> TypedKey<Self> {
         Self::key(&[sid.as_bytes()])
@@ -97,6 +114,32 @@ impl LoginSession {
         !self.ended && now < self.expires_at
     }
 
+    /// Adds a client that is answered; whether that changes anything.
+    pub(crate) fn join(&mut self, record: &ClientRecord) -> bool {
+        let ClientRecord { client, generation, .. } = record;
+        let told = self.told || client.backchannel_logout_uri.is_some();
+        let known = self.clients.get(&client.client_id);
+        if known == Some(generation) && told == self.told {
+            return false;
+        }
+        if known.is_none() && self.clients.len() >= Self::MAX_CLIENTS {
+            warn!(target: "oauth2", sid = %self.sign_in.sid, "a session has too many clients to tell them all");
+            return false;
+        }
+        self.clients.insert(client.client_id.clone(), *generation);
+        self.told = told;
+        true
+    }
+
+    /// Waits for its end if somebody is to be told of it, and nobody waits yet.
+    pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) -> Option<Write> {
+        if !self.told || self.watched_until == Some(self.expires_at) {
+            return None;
+        }
+        self.watched_until = Some(self.expires_at);
+        Some(SessionExpiry { sid: self.sign_in.sid }.write(self.expires_at, cx))
+    }
+
     pub(crate) fn subject(&self) -> &Subject {
         &self.sign_in.subject
     }
@@ -115,18 +158,32 @@ impl Kind for LoginSession {
     }
 }
 
+/// The writes by which a session knows a client that is answered in it: none if it does already.
+pub(crate) fn join(
+    session: &Found<LoginSession>,
+    client: &ClientRecord,
+    cx: &mut Cx<'_>,
+) -> Result<Vec<Write>, Need> {
+    let mut joined = session.value.clone();
+    if !joined.join(client) {
+        return Ok(Vec::new());
+    }
+    let watch = joined.watch(cx);
+    Ok([session.replace(&joined)?].into_iter().chain(watch).collect())
+}
+
 /// A session to begin.
-pub(crate) struct NewSession {
+pub(crate) struct NewSession<'a> {
     pub(crate) sign_in: SignIn,
     pub(crate) remember: bool,
     pub(crate) lifetime: Duration,
     pub(crate) generation: u64,
     pub(crate) subject: Tag,
-    /// Of the session that goes on.
-    pub(crate) unknown: Unknown,
+    /// The session that goes on.
+    pub(crate) previous: Option<&'a LoginSession>,
 }
 
-impl NewSession {
+impl NewSession<'_> {
     /// The session and its cookie, whose secret is new each time, so that a cookie from before the
     /// sign-in is worth nothing after it.
     pub(crate) fn begin(self, cx: &mut Cx<'_>) -> (CookieSpec, LoginSession) {
@@ -144,8 +201,11 @@ impl NewSession {
             remember: self.remember,
             expires_at: cx.now.saturating_add(self.lifetime),
             generation: self.generation,
+            clients: self.previous.map(|it| it.clients.clone()).unwrap_or_default(),
+            told: self.previous.is_some_and(|it| it.told),
+            watched_until: self.previous.and_then(|it| it.watched_until),
             ended: false,
-            unknown: self.unknown,
+            unknown: self.previous.map(|it| it.unknown.clone()).unwrap_or_default(),
         };
         (cookie, session)
     }

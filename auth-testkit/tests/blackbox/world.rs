@@ -278,7 +278,8 @@ impl World {
         format!("{}{path}", self.issuer)
     }
 
-    fn builder_again(&self) -> ProviderBuilder {
+    /// The same provider, to be changed and built once more on the same store.
+    pub fn another_builder(&self) -> ProviderBuilder {
         Provider::builder(&self.issuer)
             .development()
             .shared_store(self.faults.clone())
@@ -290,7 +291,7 @@ impl World {
 
     /// The same provider, built once more on the same store.
     pub async fn built_again(&self) -> Result<Provider, BuildError> {
-        self.builder_again().build().await
+        self.another_builder().build().await
     }
 
     /// A second process of the same provider: its own caches, behind the other adapter, on the same store.
@@ -305,7 +306,7 @@ impl World {
     ) -> Node {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let provider = change(self.builder_again()).build().await.unwrap();
+        let provider = change(self.another_builder()).build().await.unwrap();
         let engine = provider.engine();
         let adapter = match self.setup.adapter {
             Adapter::Axum => Adapter::Actix,

@@ -1,0 +1,207 @@
+//! [`SafeHttpClient`].
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use async_trait::async_trait;
+use auth_core::{FetchError, Forbidden, HttpClient};
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::lookup::Lookup;
+use crate::rule::Rule;
+
+/// Sends requests to hosts of the public internet.
+pub struct SafeHttpClient {
+    client: Client<HttpsConnector<HttpConnector<Lookup>>, Full<Bytes>>,
+    rule: Rule,
+    time_limit: Duration,
+    size_limit: usize,
+    /// As many requests as may be under way.
+    room: Semaphore,
+}
+
+/// How a [`SafeHttpClient`] sends.
+#[must_use]
+pub struct SafeHttpClientBuilder {
+    rule: Rule,
+    time_limit: Duration,
+    size_limit: usize,
+    at_once: usize,
+    tls: Option<ClientConfig>,
+}
+
+/// No client could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no outgoing HTTP client can be made")]
+pub struct Unusable(#[source] Box<dyn StdError + Send + Sync>);
+
+impl SafeHttpClient {
+    /// With the defaults of [`SafeHttpClientBuilder`].
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn new() -> Result<Self, Unusable> {
+        Self::builder().build()
+    }
+
+    /// Begins one with limits of yours.
+    pub fn builder() -> SafeHttpClientBuilder {
+        SafeHttpClientBuilder {
+            rule: Rule::default(),
+            time_limit: Duration::from_secs(5),
+            size_limit: 1 << 20,
+            at_once: 10,
+            tls: None,
+        }
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
+        // It is closed never.
+        let _room = self.room.acquire().await.map_err(|error| FetchError::Failed(error.into()))?;
+        let answer = self.client.request(request.map(Full::new)).await;
+        let (head, body) = answer.map_err(|error| failed(error.into()))?.into_parts();
+        let body = Limited::new(body, self.size_limit).collect().await.map_err(|error| {
+            match error.is::<LengthLimitError>() {
+                true => FetchError::TooLarge { limit: self.size_limit },
+                false => failed(error),
+            }
+        })?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+}
+
+impl SafeHttpClientBuilder {
+    /// How long a request may take, from the wait for its turn to the last byte of its answer: 5 s unless
+    /// told otherwise.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// How long an answer may be, in bytes: 1 MiB unless told otherwise.
+    pub fn size_limit(mut self, limit: usize) -> Self {
+        self.size_limit = limit;
+        self
+    }
+
+    /// How many requests are under way at most: 10 unless told otherwise, at least 1. Others wait.
+    pub fn at_once(mut self, requests: usize) -> Self {
+        self.at_once = requests.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Which certificates are accepted and shown. The authorities of the public web are trusted unless told
+    /// otherwise.
+    pub fn tls(mut self, config: ClientConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Sends to hosts of every network, this machine included: for tests, and for an organisation whose
+    /// clients all belong to it. Whoever may register a client can then make the server ask its neighbours.
+    pub fn insecure_private_networks(mut self) -> Self {
+        self.rule.private_networks = true;
+        self
+    }
+
+    /// Sends by http as well as by https: whoever stands in between reads and changes what is sent.
+    pub fn insecure_plaintext(mut self) -> Self {
+        self.rule.plaintext = true;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub fn build(self) -> Result<SafeHttpClient, Unusable> {
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => public_web()?,
+        };
+        let mut connector = HttpConnector::new_with_resolver(Lookup(self.rule));
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        // What a host does in one request must not wait for it in another.
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        let Self { rule, time_limit, size_limit, at_once, .. } = self;
+        Ok(SafeHttpClient { client, rule, time_limit, size_limit, room: Semaphore::new(at_once) })
+    }
+}
+
+fn public_web() -> Result<ClientConfig, Unusable> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    // With a provider of its own: a library must not choose one for the whole process.
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Unusable(error.into()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Without the address, which is nobody's business.
+fn failed(error: Box<dyn StdError + Send + Sync>) -> FetchError {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
+    while let Some(this) = cause {
+        let inside = this.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let forbidden = inside.and_then(|inside| inside.downcast_ref::<Forbidden>());
+        if let Some(forbidden) = forbidden.or_else(|| this.downcast_ref::<Forbidden>()) {
+            return FetchError::Forbidden(*forbidden);
+        }
+        cause = this.source();
+    }
+    FetchError::Failed(error)
+}
+
+/// The request as hyper sends it: to where the text of the URL leads once it is read as a browser reads it, so
+/// that what was checked is what is asked.
+fn as_checked(request: Request<Bytes>, url: &Url) -> Result<Request<Bytes>, FetchError> {
+    let (mut head, body) = request.into_parts();
+    head.uri = Uri::try_from(url.as_str()).map_err(|error| FetchError::Failed(error.into()))?;
+    Ok(Request::from_parts(head, body))
+}
+
+#[async_trait]
+impl HttpClient for SafeHttpClient {
+    fn check(&self, url: &Url) -> Result<(), Forbidden> {
+        self.rule.check(url)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
+        // The resolver is not asked about addresses that stand in the URL itself.
+        let url = Url::parse(&request.uri().to_string())
+            .map_err(|error| FetchError::Failed(error.into()))?;
+        self.rule.check(&url)?;
+        let request = as_checked(request, &url)?;
+        timeout(self.time_limit, self.exchange(request)).await.map_err(|_| FetchError::Late)?
+    }
+}
+
+impl fmt::Debug for SafeHttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SafeHttpClient").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SafeHttpClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SafeHttpClientBuilder").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
