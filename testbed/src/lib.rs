@@ -9,11 +9,15 @@
 //!                  └─ spec() ──▶ open(spec)             handles on it, in this process and in others
 //! ```
 //!
+//! `Chromium`, with the feature `browser`, is a browser to drive.
+//!
 //! Every server listens on a free port of 127.0.0.1, keeps its data in a temporary folder of its own, and
 //! ends with the value, or with the process if that is killed. Starting waits until the server is ready;
 //! these functions block, and belong before the runtime or into `spawn_blocking`.
 
 mod account;
+#[cfg(feature = "browser")]
+mod chromium;
 mod component;
 mod error;
 mod folder;
@@ -31,6 +35,8 @@ mod service;
 #[cfg(feature = "stores")]
 mod store;
 
+#[cfg(feature = "browser")]
+pub use chromium::{Chromium, Look};
 pub use component::{component, skipped};
 pub use error::StartError;
 pub use folder::Folder;

@@ -28,7 +28,7 @@ impl CookieScope {
     }
 }
 
-/// A cookie to be set: always `HttpOnly`, `SameSite=Lax`, `Path=/`.
+/// A cookie to be set: `HttpOnly`, `SameSite=Lax`, `Path=/`, unless it is [for frames](Self::for_frames).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CookieSpec {
@@ -38,13 +38,15 @@ pub struct CookieSpec {
     pub value: String,
     /// How long it lives; `None` until the browser is closed, zero removes it.
     pub max_age: Option<Duration>,
+    /// Whether scripts read it, and pages of the provider inside of others.
+    pub in_frames: bool,
 }
 
 impl CookieSpec {
     /// A cookie that lives until the browser is closed.
     #[must_use]
     pub fn session(name: &'static str, value: impl Into<String>) -> Self {
-        Self { name, value: value.into(), max_age: None }
+        Self::lasting(name, value, None)
     }
 
     /// A cookie that lives for `max_age`, `None` until the browser is closed.
@@ -54,21 +56,35 @@ impl CookieSpec {
         value: impl Into<String>,
         max_age: Option<Duration>,
     ) -> Self {
-        Self { name, value: value.into(), max_age }
+        Self { name, value: value.into(), max_age, in_frames: false }
+    }
+
+    /// A cookie that scripts read in a page of the provider that another site has in a frame: for what is no
+    /// secret. Browsers send it along on https only.
+    #[must_use]
+    pub fn for_frames(
+        name: &'static str,
+        value: impl Into<String>,
+        max_age: Option<Duration>,
+    ) -> Self {
+        Self { in_frames: true, ..Self::lasting(name, value, max_age) }
     }
 
     /// The removal of a cookie.
     #[must_use]
     pub fn removal(name: &'static str) -> Self {
-        Self { name, value: String::new(), max_age: Some(Duration::ZERO) }
+        Self::lasting(name, "", Some(Duration::ZERO))
     }
 
     /// Adds it to the headers of a response.
     pub fn set(&self, scope: CookieScope, headers: &mut HeaderMap) {
         let mut cookie = Cookie::build((scope.name(self.name), self.value.as_str()))
             .path("/")
-            .http_only(true)
-            .same_site(SameSite::Lax)
+            .http_only(!self.in_frames)
+            .same_site(match (self.in_frames, scope) {
+                (true, CookieScope::Secure) => SameSite::None,
+                _ => SameSite::Lax,
+            })
             .secure(scope == CookieScope::Secure)
             .build();
         if let Some(max_age) = self.max_age {

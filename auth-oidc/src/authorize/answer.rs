@@ -14,6 +14,7 @@ use crate::authorize::{
 use crate::client::Client;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
+use crate::session::check_session::session_state;
 use crate::stop::Stop;
 use crate::token::OutgoingToken;
 use crate::token::access::{AccessRequest, lineage};
@@ -84,6 +85,12 @@ impl AnswerRequest<'_> {
                 let id_token = tokens.id_token(access.as_ref(), code, facts, cx)?;
                 parameters.push(("id_token", id_token.expose().to_owned()));
             }
+        }
+        if self.policy.config.session_management && record.scope.contains("openid") {
+            let salt = cx.rng.bytes();
+            let (client_id, sid) = (&self.request.client_id, &self.sign_in.sid);
+            let state = session_state(client_id, to.uri(), sid, salt);
+            parameters.extend(state.map(|state| ("session_state", state)));
         }
         Ok((self.request.redirect.respond(parameters), writes))
     }

@@ -18,6 +18,7 @@ use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Quest
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
+use crate::session::check_session;
 use crate::session::login_session::{LoginSession, join};
 use crate::stop::Stop;
 use crate::token::consent::Consent;
@@ -123,7 +124,11 @@ impl Authorize {
         if let (Next::Respond(_), Some(session)) = (&next, &session) {
             writes.extend(join(session, &record.value, cx)?);
         }
-        let cookies = browser.cookie().into_iter().collect();
+        let mut cookies: Vec<CookieSpec> = browser.cookie().into_iter().collect();
+        if let (true, Some(session)) = (self.policy.config.session_management, &session) {
+            // Of one that began when nobody could ask for it, too.
+            cookies.push(check_session::cookie(&session.value, cx.now));
+        }
         let answered = Answered { next, cookies };
         if writes.is_empty() {
             return Ok(Outcome::answer(answered));

@@ -20,6 +20,7 @@ use crate::challenge::{Answer, Browser, Question, Settled, Verifier};
 use crate::client::ClientRecord;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
+use crate::session::check_session;
 use crate::session::ending::end;
 use crate::session::login_session::{LoginSession, NewSession, join};
 use crate::stop::Stop;
@@ -83,13 +84,16 @@ impl ResumeLogin {
             return Err(forbidden("the answer was used before").into());
         }
         let responds = matches!(next, Next::Respond(_));
-        let (cookie, session_writes) = match at {
-            At::Present(session) if responds => (None, join(&session, &record.value, cx)?),
-            At::Present(_) => (None, Vec::new()),
+        let (mut cookies, session_writes) = match at {
+            At::Present(session) if responds => (Vec::new(), join(&session, &record.value, cx)?),
+            At::Present(_) => (Vec::new(), Vec::new()),
             At::Begun(begun) => begun.write(responds.then_some(&record.value), cx)?,
         };
         writes.into_iter().chain(session_writes).for_each(|write| batch.push(write));
-        let answered = Answered { next, cookies: cookie.into_iter().collect() };
+        if !self.policy.config.session_management {
+            cookies.retain(|cookie| !cookie.in_frames);
+        }
+        let answered = Answered { next, cookies };
         Ok(Outcome::commit(batch, Ok(answered))?)
     }
 
@@ -184,22 +188,23 @@ struct Begun {
 }
 
 impl Begun {
-    /// The session's cookie and writes, with the client that is answered in it.
+    /// The session's cookies and writes, with the client that is answered in it.
     fn write(
         self,
         answered: Option<&ClientRecord>,
         cx: &mut Cx<'_>,
-    ) -> Result<(Option<CookieSpec>, Vec<Write>), Need> {
+    ) -> Result<(Vec<CookieSpec>, Vec<Write>), Need> {
         let Self { cookie, mut session, previous } = self;
         if let Some(client) = answered {
             session.join(client);
         }
         let watch = session.watch(cx);
+        let cookies = vec![cookie, check_session::cookie(&session, cx.now)];
         let write = match previous {
             Some(previous) => previous.replace(&session)?,
             None => LoginSession::at(&session.sign_in.sid).create(&session),
         };
-        Ok((Some(cookie), [write].into_iter().chain(watch).collect()))
+        Ok((cookies, [write].into_iter().chain(watch).collect()))
     }
 }
 

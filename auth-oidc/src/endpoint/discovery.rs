@@ -25,6 +25,8 @@ struct Metadata<'a> {
     introspection_endpoint: String,
     revocation_endpoint: String,
     end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check_session_iframe: Option<String>,
     scopes_supported: Vec<&'a str>,
     claims_supported: Vec<&'a str>,
     response_types_supported: Vec<&'static str>,
@@ -98,6 +100,7 @@ fn written(provider: &Provider) -> Bytes {
         introspection_endpoint: issuer.url(path::INTROSPECTION),
         revocation_endpoint: issuer.url(path::REVOCATION),
         end_session_endpoint: issuer.url(path::END_SESSION),
+        check_session_iframe: config.session_management.then(|| issuer.url(path::CHECK_SESSION)),
         scopes_supported: known.iter().collect(),
         claims_supported: config.known_claims(),
         response_types_supported: permitted.iter().map(|known| known.as_str()).collect(),

@@ -39,33 +39,33 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             let error = PageError::new(ErrorCode::InvalidRequest, text);
             return provider.error_page(&error.remedy(Remedy::StartAgain), &headers);
         };
-        provider.driver().run(tenant, &ResumeLogout { verifier, session, browser }).await
+        provider.driver().run(tenant, &ResumeLogout { policy, verifier, session, browser }).await
     } else {
         let source = provider.source(&request);
         let end = EndSession { policy, form, session, browser, source };
         provider.driver().run(tenant, &end).await
     };
-    let (mut response, cookie) = match decided {
+    let (mut response, set) = match decided {
         Err(cause) => return provider.unavailable_page(&cause, &headers),
         Ok(Err(refusal)) => return provider.authorize_refusal(refusal, &headers),
         Ok(Ok(LogoutStep::Ask { pending, cookie })) => {
             let (parts, _) = request.into_parts();
-            (provider.ask(&pending, &parts).await, cookie)
+            (provider.ask(&pending, &parts).await, cookie.into_iter().collect())
         }
-        Ok(Ok(LogoutStep::Done { redirect: Some(to), frames, cookie, .. }))
+        Ok(Ok(LogoutStep::Done { redirect: Some(to), frames, cookies, .. }))
             if frames.is_empty() =>
         {
-            (redirect(&to.url()), cookie)
+            (redirect(&to.url()), cookies)
         }
-        Ok(Ok(LogoutStep::Done { signed_out, redirect: to, frames, cookie, ui_locales })) => {
+        Ok(Ok(LogoutStep::Done { signed_out, redirect: to, frames, cookies, ui_locales })) => {
             let locales = preferred_locales(ui_locales.as_deref(), &headers);
             let mut page = LoggedOutPage::new(signed_out);
             page.frames = frames;
             page.continue_to = to.map(|to| to.url());
-            (provider.page(StatusCode::OK, &Page::LoggedOut(page), &locales), cookie)
+            (provider.page(StatusCode::OK, &Page::LoggedOut(page), &locales), cookies)
         }
     };
-    if let Some(cookie) = cookie {
+    for cookie in set {
         cookie.set(cookies, response.headers_mut());
     }
     response

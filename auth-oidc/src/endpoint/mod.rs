@@ -4,6 +4,7 @@ mod answer;
 mod authorize;
 mod back_channel;
 mod budget;
+mod check_session;
 mod consent;
 mod discovery;
 mod end_session;
@@ -39,6 +40,7 @@ pub(crate) mod path {
     pub(crate) const INTROSPECTION: &str = "/oauth2/introspect";
     pub(crate) const REVOCATION: &str = "/oauth2/revoke";
     pub(crate) const END_SESSION: &str = "/oauth2/sessions/logout";
+    pub(crate) const CHECK_SESSION: &str = "/oauth2/sessions/check";
     pub(crate) const USERINFO: &str = "/userinfo";
     pub(crate) const JWKS: &str = "/.well-known/jwks.json";
     pub(crate) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
@@ -53,7 +55,12 @@ pub(crate) mod path {
 
 /// Every route of a provider: method, path, operation. The built-in pages are there only if nobody else
 /// puts the questions: what an embedder's own pages demand must not be had for less next door.
-pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool, health: bool) -> Vec<Route> {
+pub(crate) fn routes(
+    issuer: &Issuer,
+    built_in_pages: bool,
+    health: bool,
+    session_management: bool,
+) -> Vec<Route> {
     use path::*;
     let below = |path: &str| format!("{}{path}", issuer.path());
     let table = [
@@ -88,6 +95,9 @@ pub(crate) fn routes(issuer: &Issuer, built_in_pages: bool, health: bool) -> Vec
         if !routes.iter().any(|known| known.method == method && known.path == path) {
             routes.push(Route::public(method, path, operation));
         }
+    }
+    if session_management {
+        routes.push(Route::public(Method::GET, below(CHECK_SESSION), "check_session"));
     }
     if health {
         for (path, operation) in [(ALIVE, "alive"), (READY, "ready")] {
@@ -134,6 +144,7 @@ fn answer_by<'a>(
         "revoke" => revoke::answer(provider, request).boxed(),
         "userinfo" => userinfo::answer(provider, request).boxed(),
         "end_session" => end_session::answer(provider, request).boxed(),
+        "check_session" => ready(check_session::answer(provider)).boxed(),
         "jwks" => jwks::answer(provider).boxed(),
         "discovery" => discovery::answer(provider).boxed(),
         "login" => login::answer(provider, request).boxed(),

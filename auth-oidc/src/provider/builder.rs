@@ -204,6 +204,15 @@ impl ProviderBuilder {
         self
     }
 
+    /// Lets a client's page ask a frame of the provider whether the person is still signed in (OpenID Connect
+    /// Session Management 1.0), by a cookie that names the session to scripts and is none of its secrets. Browsers
+    /// that keep the cookies of frames apart tell such a page that something changed: the back channel
+    /// ([`Client::backchannel_logout_uri`]) works with all of them.
+    pub fn session_management(mut self) -> Self {
+        self.config.session_management = true;
+        self
+    }
+
     /// What the embedder's own API is called as a resource (RFC 8707). Its extractors refuse a token that
     /// is for others only, so that another API cannot replay what it was given (RFC 9068 §4).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
@@ -356,6 +365,7 @@ impl ProviderBuilder {
         };
         let handler = self.handler.unwrap_or_else(built_in);
         let driver = Driver::new(ports, RecordCache::default());
+        let session_management = config.session_management;
         let config = Arc::new(config);
         let deliver = Arc::new(DeliverNotices {
             driver: driver.clone(),
@@ -368,7 +378,12 @@ impl ProviderBuilder {
         let provider = Provider {
             inner: Arc::new(Inner {
                 driver,
-                routes: endpoint::routes(&issuer, built_in_pages, self.health_routes),
+                routes: endpoint::routes(
+                    &issuer,
+                    built_in_pages,
+                    self.health_routes,
+                    session_management,
+                ),
                 worker: OutboxWorker::new(
                     store.clone(),
                     self.clock.clone(),

@@ -190,6 +190,8 @@ pub struct Config {
     /// How long a request may wait for store, directory and hook before it is answered by 503.
     /// Default: 10 seconds.
     pub deadline: Duration,
+    /// Whether clients may watch the session from a page (OpenID Connect Session Management 1.0). Default: no.
+    pub session_management: bool,
     /// Whether a deletion also looks through all grants, codes, sessions and consents for records that stand in
     /// no index, since a version of the program before the index wrote them. Default: yes.
     pub unindexed_records: bool,
@@ -213,6 +215,7 @@ impl Default for Config {
             trusted_proxies: TrustedProxies::none(),
             cookies: CookieScope::Secure,
             deadline: Duration::from_secs(10),
+            session_management: false,
             unindexed_records: true,
         }
     }

@@ -1,5 +1,7 @@
 //! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0).
 
+use std::time::Duration;
+
 use auth_core::challenge::Pending;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{CookieSpec, Form};
@@ -16,6 +18,7 @@ use crate::challenge::{
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
+use crate::session::check_session;
 use crate::session::ending::{Ending, end};
 use crate::session::id_token_hint::{self, IdTokenHint};
 use crate::session::login_session::LoginSession;
@@ -33,7 +36,7 @@ pub(crate) enum LogoutStep {
         redirect: Option<PostLogoutRedirect>,
         /// Pages of clients to load before that.
         frames: Vec<String>,
-        cookie: Option<CookieSpec>,
+        cookies: Vec<CookieSpec>,
         /// As the client asked.
         ui_locales: Option<String>,
     },
@@ -63,9 +66,12 @@ impl EndSession {
             None => None,
         };
         let Some(session) = session else {
-            let cookie = self.session.as_ref().map(|_| CookieSpec::removal(LoginSession::COOKIE));
+            let cookies = match self.session {
+                Some(_) => removals(&self.policy),
+                None => Vec::new(),
+            };
             let frames = Vec::new();
-            let done = LogoutStep::Done { signed_out: true, redirect, frames, cookie, ui_locales };
+            let done = LogoutStep::Done { signed_out: true, redirect, frames, cookies, ui_locales };
             return Ok(Outcome::answer(done));
         };
         let sign_in = &session.value.sign_in;
@@ -81,7 +87,7 @@ impl EndSession {
                     signed_out: true,
                     redirect,
                     frames,
-                    cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+                    cookies: removals(&self.policy),
                     ui_locales,
                 };
                 let batch = writes.into_iter().fold(cx.batch(), BatchBuilder::write);
@@ -157,9 +163,20 @@ impl Decision for EndSession {
     }
 }
 
+/// What a browser forgets that is signed out.
+fn removals(policy: &Policy) -> Vec<CookieSpec> {
+    let session = CookieSpec::removal(LoginSession::COOKIE);
+    let state = CookieSpec::for_frames(check_session::COOKIE, "", Some(Duration::ZERO));
+    match policy.config.session_management {
+        true => vec![session, state],
+        false => vec![session],
+    }
+}
+
 /// The browser comes back from a logout question.
 #[derive(Debug)]
 pub(crate) struct ResumeLogout {
+    pub(crate) policy: Policy,
     pub(crate) verifier: Verifier,
     pub(crate) session: Option<Handle>,
     pub(crate) browser: Option<Browser>,
@@ -186,7 +203,7 @@ impl ResumeLogout {
                 signed_out: false,
                 redirect: None,
                 frames: Vec::new(),
-                cookie: None,
+                cookies: Vec::new(),
                 ui_locales,
             };
             return Ok(Outcome::commit(cx.batch().write(used), Ok(stays))?);
@@ -212,7 +229,7 @@ impl ResumeLogout {
             signed_out: true,
             redirect,
             frames,
-            cookie: Some(CookieSpec::removal(LoginSession::COOKIE)),
+            cookies: removals(&self.policy),
             ui_locales: question.ui_locales.clone(),
         };
         Ok(Outcome::commit(batch, Ok(done))?)

@@ -1,6 +1,7 @@
 //! Login sessions at the provider, and their end.
 
 pub(crate) mod back_channel;
+pub(crate) mod check_session;
 pub(crate) mod end_session;
 pub(crate) mod ending;
 pub(crate) mod expiry;

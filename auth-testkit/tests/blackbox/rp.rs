@@ -9,7 +9,7 @@ use auth_fetch::SafeHttpClient;
 use auth_oidc::client::Client;
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use url::form_urlencoded;
 
@@ -101,6 +101,16 @@ pub fn outgoing() -> SafeHttpClient {
     open.time_limit(Duration::from_secs(1)).build().unwrap()
 }
 
+/// A page that has a frame of the provider, and asks it what `ask` is called with.
+const WATCH: &str = r#"<!doctype html><title>watch</title><iframe id="op"></iframe><script>
+const frame = document.getElementById("op");
+const load = (url) => new Promise((done) => { frame.onload = done; frame.src = url; });
+const ask = (text) => new Promise((done) => {
+  addEventListener("message", (event) => event.source === frame.contentWindow && done(event.data), { once: true });
+  frame.contentWindow.postMessage(text, "*");
+});
+</script>"#;
+
 async fn receive(
     State(inside): State<Inside>,
     method: Method,
@@ -108,6 +118,9 @@ async fn receive(
     headers: HeaderMap,
     body: String,
 ) -> Response {
+    if uri.path() == "/watch" {
+        return Html(WATCH).into_response();
+    }
     let content_type = headers.get(header::CONTENT_TYPE).map(|it| it.to_str().unwrap().to_owned());
     let form = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let content_type = content_type.unwrap_or_default();

@@ -39,7 +39,7 @@ impl Room {
             "auth-sqlite" | "auth-postgres" | "auth-redis" => Self::Backend,
             "auth-core" => Self::Core,
             "auth-oidc" | "auth-flows" | "auth-permissions" => Self::Engine,
-            "auth-ui" => Self::Port,
+            "auth-ui" | "auth-fetch" => Self::Port,
             "auth-gateway" => Self::Gateway,
             "auth-axum" | "auth-actix" => Self::Adapter,
             "auth-testkit" => Self::Testkit,

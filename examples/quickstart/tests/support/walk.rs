@@ -4,20 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
+use testbed::{Chromium, Look};
 
 /// Walks in every language and colour scheme. Without Chromium it says so and is recorded as left out.
 pub(crate) async fn everywhere(adapter: &str, program: &str) {
-    let (Some(driver), Some(chromium)) = (found("CHROMEDRIVER"), found("CHROMIUM")) else {
-        return left_out(adapter, "chromium and chromium-driver are not installed");
-    };
+    let test = format!("the quickstart in Chromium on {adapter}");
+    let Some(chromium) = Chromium::start(&test).unwrap() else { return };
     let app = App::start(program).await;
-    let driver = Driver::start(&driver).await;
     for language in ["en", "ko"] {
-        for scheme in ["light", "dark"] {
-            let browser = driver.browser(&chromium, language, scheme).await;
+        for dark in [false, true] {
+            let browser = chromium.open(Look { language, dark }).await.unwrap();
+            let scheme = if dark { "dark" } else { "light" };
             let name = format!("{adapter}-{language}-{scheme}");
             let walk = Walk { browser, base: app.base.clone(), name };
             walk.through(language).await;
@@ -155,7 +154,7 @@ struct App {
 
 impl App {
     async fn start(program: &str) -> Self {
-        let port = free_port();
+        let port = testbed::free_address().unwrap().port();
         let folder = std::env::temp_dir().join(format!("quickstart-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
         let child = Command::new(program)
@@ -178,55 +177,6 @@ impl Drop for App {
     }
 }
 
-/// A chromedriver, stopped at the end.
-struct Driver {
-    url: String,
-    child: Child,
-}
-
-impl Driver {
-    async fn start(program: &str) -> Self {
-        let port = free_port();
-        let child = Command::new(program)
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_for_port(port).await;
-        Self { url: format!("http://127.0.0.1:{port}"), child }
-    }
-
-    async fn browser(&self, chromium: &str, language: &str, scheme: &str) -> Client {
-        let dark = if scheme == "dark" { 0 } else { 1 };
-        let options = json!({
-            "binary": chromium,
-            "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--disable-dev-shm-usage", "--hide-scrollbars",
-                format!("--accept-lang={language}"),
-                format!("--blink-settings=preferredColorScheme={dark}"),
-            ],
-            "mobileEmulation": {"deviceMetrics": {"width": 360, "height": 780, "pixelRatio": 2.0}},
-        });
-        let capabilities = json!({"browserName": "chrome", "goog:chromeOptions": options});
-        let Value::Object(capabilities) = capabilities else { unreachable!() };
-        ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&self.url)
-            .await
-            .expect("a browser")
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace")
 }
@@ -237,27 +187,6 @@ fn axe() -> Option<String> {
     let axe = std::fs::read_to_string(path).ok();
     assert!(axe.is_some() || std::env::var_os("AUTH_TEST_NODE").is_none(), "axe-core is missing");
     axe
-}
-
-fn found(name: &str) -> Option<String> {
-    std::env::var(format!("AUTH_TEST_{name}")).ok().filter(|path| Path::new(path).exists())
-}
-
-/// Tells what was left out, to the person and to the file in which the test command collects it.
-fn left_out(adapter: &str, reason: &str) {
-    eprintln!("left out: the quickstart in Chromium on {adapter}: {reason}");
-    if let Some(file) = std::env::var_os("AUTH_TEST_SKIPPED") {
-        use std::io::Write as _;
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
-        if let Ok(mut file) = file {
-            let _ = writeln!(file, "quickstart in Chromium on {adapter}: {reason}");
-        }
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 async fn wait_for_port(port: u16) {
