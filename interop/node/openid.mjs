@@ -13,8 +13,9 @@ export async function report(run) {
 }
 
 export async function discover(told, seen) {
-  const authentication =
-    told.client_secret === undefined ? client.None() : client.ClientSecretBasic(told.client_secret)
+  const ways = { client_secret_basic: client.ClientSecretBasic, client_secret_jwt: client.ClientSecretJwt }
+  const way = ways[told.token_endpoint_auth_method ?? 'client_secret_basic']
+  const authentication = told.client_secret === undefined ? client.None() : way(told.client_secret)
   const config = await client.discovery(new URL(told.issuer), told.client_id, undefined, authentication, {
     execute: isHttp(told.issuer) ? [client.allowInsecureRequests] : [],
   })

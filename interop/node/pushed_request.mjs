@@ -2,6 +2,8 @@
 //
 //   node pushed_request.mjs '{"issuer": …, "client_id": …, "client_secret": …, "redirect_uri": …,
 //                             "scope": …, "username": …, "password": …}'
+//
+// With "token_endpoint_auth_method": "client_secret_jwt" it authenticates by that.
 
 import * as client from 'openid-client'
 

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use ring::hmac;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaPublicKeyComponents, UnparsedPublicKey,
@@ -62,28 +63,10 @@ impl<'a> CompactJws<'a> {
     /// [`JwsError`] for anything but three strict base64url segments with a header that we understand;
     /// `alg: none`, symmetric algorithms and `crit` are refused here.
     pub fn parse(token: &'a str) -> Result<Self, JwsError> {
-        if token.len() > Self::MAX_LEN {
-            return Err(JwsError::TooLong);
-        }
-        let (input, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
-        let (header, payload) = input.split_once('.').ok_or(JwsError::Malformed)?;
-        let decode = |part| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Malformed);
-        let header = parse_object(&decode(header)?).map_err(|_| JwsError::Malformed)?;
-        if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
-            return Err(JwsError::Critical);
-        }
-        let text = |name: &str| match header.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(JwsError::Malformed),
-        };
-        let alg = text("alg")?.ok_or(JwsError::Malformed)?;
-        let header = JwsHeader {
-            alg: alg.parse().map_err(|_| JwsError::Algorithm)?,
-            kid: text("kid")?,
-            typ: text("typ")?,
-        };
-        Ok(Self { header, input, payload: decode(payload)?, signature: decode(signature)? })
+        let Segments { header, input, payload, signature } = Segments::of(token)?;
+        let alg = header.alg.parse().map_err(|_| JwsError::Algorithm)?;
+        let header = JwsHeader { alg, kid: header.kid, typ: header.typ };
+        Ok(Self { header, input, payload, signature })
     }
 
     /// The header, to choose a key by; it is not authentic yet.
@@ -95,8 +78,7 @@ impl<'a> CompactJws<'a> {
     /// A text claim that nobody vouches for, to look up whose keys verify the token.
     #[must_use]
     pub fn unverified_text(&self, claim: &str) -> Option<String> {
-        let claims = parse_object(&self.payload).ok()?;
-        claims.get(claim)?.as_str().map(str::to_owned)
+        unverified_text(&self.payload, claim)
     }
 
     /// The claims, if `key` signed them with the algorithm of the header and may do so.
@@ -140,6 +122,100 @@ impl<'a> CompactJws<'a> {
         verified.map_err(|_| JwsError::Signature)?;
         parse_object(&self.payload).map_err(|_| JwsError::Malformed)
     }
+}
+
+/// A compact JWS with a MAC by a secret that both sides know: HS256 (RFC 7518 §3.2). It is a type of its own, so that
+/// a public key is never taken for a secret (RFC 8725 §3.1).
+#[derive(Debug, Clone)]
+pub struct SecretJws<'a> {
+    typ: Option<String>,
+    input: &'a str,
+    payload: Vec<u8>,
+    mac: Vec<u8>,
+}
+
+impl<'a> SecretJws<'a> {
+    /// The shortest secret, in bytes (RFC 7518 §3.2).
+    pub const MIN_SECRET: usize = 32;
+
+    /// Takes a token apart.
+    ///
+    /// # Errors
+    /// [`JwsError`] as of [`CompactJws::parse`]; [`JwsError::Algorithm`] for any algorithm but HS256.
+    pub fn parse(token: &'a str) -> Result<Self, JwsError> {
+        let Segments { header, input, payload, signature: mac } = Segments::of(token)?;
+        match header.alg.as_str() {
+            "HS256" => Ok(Self { typ: header.typ, input, payload, mac }),
+            _ => Err(JwsError::Algorithm),
+        }
+    }
+
+    /// The type of the token; it is not authentic yet.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// A text claim that nobody vouches for, to look up whose secret verifies the token.
+    #[must_use]
+    pub fn unverified_text(&self, claim: &str) -> Option<String> {
+        unverified_text(&self.payload, claim)
+    }
+
+    /// The claims, if the MAC is by `secret`. Compared in constant time.
+    ///
+    /// # Errors
+    /// [`JwsError`] if it is not, or the secret is too short, or the payload is not a strict JSON object.
+    pub fn verify(&self, secret: &[u8]) -> Result<Map<String, Value>, JwsError> {
+        if secret.len() < Self::MIN_SECRET {
+            return Err(JwsError::Key);
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        hmac::verify(&key, self.input.as_bytes(), &self.mac).map_err(|_| JwsError::Signature)?;
+        parse_object(&self.payload).map_err(|_| JwsError::Malformed)
+    }
+}
+
+/// The parts of a compact JWS, strictly decoded.
+struct Segments<'a> {
+    header: RawHeader,
+    input: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+struct RawHeader {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+}
+
+impl<'a> Segments<'a> {
+    fn of(token: &'a str) -> Result<Self, JwsError> {
+        if token.len() > CompactJws::MAX_LEN {
+            return Err(JwsError::TooLong);
+        }
+        let (input, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
+        let (header, payload) = input.split_once('.').ok_or(JwsError::Malformed)?;
+        let decode = |part| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Malformed);
+        let header = parse_object(&decode(header)?).map_err(|_| JwsError::Malformed)?;
+        if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
+            return Err(JwsError::Critical);
+        }
+        let text = |name: &str| match header.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(JwsError::Malformed),
+        };
+        let alg = text("alg")?.ok_or(JwsError::Malformed)?;
+        let header = RawHeader { alg, kid: text("kid")?, typ: text("typ")? };
+        Ok(Self { header, input, payload: decode(payload)?, signature: decode(signature)? })
+    }
+}
+
+fn unverified_text(payload: &[u8], claim: &str) -> Option<String> {
+    let claims = parse_object(payload).ok()?;
+    claims.get(claim)?.as_str().map(str::to_owned)
 }
 
 /// Whether a key says of itself that it is for signatures with `algorithm` (RFC 7517 §4.2, §4.4).

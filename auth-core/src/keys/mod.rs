@@ -16,7 +16,7 @@ use bytes::Bytes;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 pub use algorithm::SigningAlgorithm;
-pub use jws::{CompactJws, JwsError, JwsHeader, signing_input};
+pub use jws::{CompactJws, JwsError, JwsHeader, SecretJws, signing_input};
 pub use local::{KeysUnusable, LocalKeys};
 pub use rotation::KeyPolicy;
 pub use signing_key::{InvalidSigningKey, SigningKey};

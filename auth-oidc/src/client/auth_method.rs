@@ -13,6 +13,8 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
     /// In the body.
     ClientSecretPost,
+    /// By an assertion with a MAC by the secret, which is therefore kept sealed, and not as a hash (RFC 7523).
+    ClientSecretJwt,
     /// By a signed assertion (RFC 7523).
     PrivateKeyJwt,
 }
@@ -25,6 +27,7 @@ impl TokenEndpointAuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
             Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
@@ -32,6 +35,6 @@ impl TokenEndpointAuthMethod {
     /// Whether there is a secret.
     #[must_use]
     pub const fn has_secret(self) -> bool {
-        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
     }
 }

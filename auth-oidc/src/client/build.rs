@@ -66,6 +66,14 @@ impl Client {
         Self { secret: Some(secret.into()), ..client }
     }
 
+    /// A server-side application whose assertions have a MAC by a secret (RFC 7523). The provider keeps the secret
+    /// sealed, where it keeps a hash of others: [`private_key_jwt`](Self::private_key_jwt) needs none.
+    #[must_use]
+    pub fn client_secret_jwt(client_id: &str, secret: impl Into<Secret>) -> Self {
+        let client = Self::for_people(client_id, TokenEndpointAuthMethod::ClientSecretJwt);
+        Self { secret: Some(secret.into()), ..client }
+    }
+
     /// A server-side application that signs assertions with one of `jwks` (RFC 7523).
     #[must_use]
     pub fn private_key_jwt(client_id: &str, jwks: JwkSet) -> Self {

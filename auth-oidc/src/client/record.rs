@@ -1,12 +1,15 @@
 //! What is stored of a client.
 
+use auth_core::decision::Rng;
 use auth_core::record::{Kind, TypedKey, Unknown};
+use auth_core::seal::{DataKeys, Purpose};
 use auth_core::store::Main;
 use auth_core::{ClientId, Entropy, NoEntropy, Secret, TenantId, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::client::Client;
 
@@ -45,7 +48,7 @@ impl Kind for ClientRecord {
 /// A client secret at rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredSecret {
-    pub(crate) hash: SecretHash,
+    pub(crate) hash: SecretAtRest,
     /// Until when an old secret works; `None` for the present one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Timestamp>,
@@ -53,11 +56,36 @@ pub(crate) struct StoredSecret {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum SecretHash {
+pub(crate) enum SecretAtRest {
     /// Of 256 random bits: nothing can be guessed, so one hash suffices.
     Sha256(String),
     /// argon2id, in PHC form: of a secret that a person chose.
     Phc(String),
+    /// The secret itself under the tenant's data key: who verifies a MAC must know it.
+    Sealed(String),
+}
+
+const SEALED: Purpose = Purpose::new("client secret");
+
+impl SecretAtRest {
+    /// A secret that is needed again.
+    pub(crate) fn seal(keys: &DataKeys, rng: &mut Rng, client: &ClientId, secret: &Secret) -> Self {
+        Self::Sealed(keys.seal(rng, SEALED, &[client.as_str()], secret.expose().as_bytes()))
+    }
+
+    /// The secret, if it was sealed.
+    pub(crate) fn open(&self, keys: &DataKeys, client: &ClientId) -> Option<Zeroizing<Vec<u8>>> {
+        let Self::Sealed(sealed) = self else { return None };
+        keys.open(SEALED, &[client.as_str()], sealed).ok().map(Zeroizing::new)
+    }
+}
+
+impl ClientRecord {
+    /// Its secrets that work at `now`.
+    pub(crate) fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &SecretAtRest> {
+        let live = move |stored: &&StoredSecret| stored.until.is_none_or(|until| now < until);
+        self.secrets.iter().filter(live).map(|stored| &stored.hash)
+    }
 }
 
 const PREFIX: &str = "cs_";

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unavailable};
 use auth_core::job::enqueue;
+use auth_core::keys::SecretJws;
 use auth_core::record::{Shadow, Tag, TypedKey};
 use auth_core::store::{BatchBuilder, Main, When, Write};
 use auth_core::{ClientId, HttpClient, Secret, Tenant};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use crate::client::record::{ClientRecord, SecretHash, StoredSecret, is_generated, sha256};
-use crate::client::{Client, InvalidClient};
+use crate::client::record::{ClientRecord, SecretAtRest, StoredSecret, is_generated, sha256};
+use crate::client::{Client, InvalidClient, TokenEndpointAuthMethod};
 use crate::deletion::DeleteClient;
 
 /// The registered clients of a provider.
@@ -53,19 +56,20 @@ impl Clients {
     pub async fn put(&self, client: Client) -> Result<(), ClientError> {
         client.validate()?;
         client.check_outgoing(self.http.as_deref())?;
+        let method = client.token_endpoint_auth_method;
         let secret = match &client.secret {
-            Some(secret) => Some(self.hash(&client.client_id, secret).await?),
+            Some(secret) => Some(self.given(&client.client_id, method, secret).await?),
             None => None,
         };
-        if secret.is_none() && client.token_endpoint_auth_method.has_secret() {
+        if secret.is_none() && method.has_secret() {
             let known = self.record(&client.client_id).await?;
-            if known.is_none_or(|known| known.secrets.is_empty()) {
-                return Err(InvalidClient::Metadata {
-                    client_id: client.client_id.to_string(),
-                    member: "client_secret",
-                    reason: "this way to authenticate needs one",
-                }
-                .into());
+            let sealed = |stored: &StoredSecret| matches!(stored.hash, SecretAtRest::Sealed(_));
+            let fits = |known: ClientRecord| match method {
+                TokenEndpointAuthMethod::ClientSecretJwt => known.secrets.iter().any(sealed),
+                _ => !known.secrets.is_empty(),
+            };
+            if !known.is_some_and(fits) {
+                return Err(about_secret(&client.client_id, "this way to authenticate needs one"));
             }
         }
         let change = Change::Put { client: Box::new(client), secret };
@@ -90,7 +94,9 @@ impl Clients {
         secret: &Secret,
         overlap: Duration,
     ) -> Result<(), ClientError> {
-        let secret = self.hash(id, secret).await?;
+        let known = self.record(id).await?.ok_or_else(|| ClientError::NotFound(id.clone()))?;
+        let method = known.client.token_endpoint_auth_method;
+        let secret = self.given(id, method, secret).await?;
         self.apply(Change::Rotate { id: id.clone(), secret, overlap }).await
     }
 
@@ -112,14 +118,32 @@ impl Clients {
         self.apply(Change::Delete { id: id.clone(), unindexed: self.unindexed }).await
     }
 
+    /// A secret in the form in which it is kept.
+    async fn given(
+        &self,
+        id: &ClientId,
+        method: TokenEndpointAuthMethod,
+        secret: &Secret,
+    ) -> Result<GivenSecret, ClientError> {
+        if method != TokenEndpointAuthMethod::ClientSecretJwt {
+            return Ok(GivenSecret::Hashed(self.hash(id, secret).await?));
+        }
+        if secret.expose().len() < SecretJws::MIN_SECRET {
+            let reason = "client_secret_jwt needs 32 bytes or more (RFC 7518 §3.2): take one from \
+                          generate_client_secret";
+            return Err(about_secret(id, reason));
+        }
+        Ok(GivenSecret::ToSeal(secret.clone()))
+    }
+
     async fn hash(&self, id: &ClientId, secret: &Secret) -> Result<StoredSecret, ClientError> {
         if is_generated(secret) {
-            let hash = SecretHash::Sha256(sha256(self.tenant.id, id, secret));
+            let hash = SecretAtRest::Sha256(sha256(self.tenant.id, id, secret));
             return Ok(StoredSecret { hash, until: None });
         }
         // The same secret keeps its hash, so that putting the same client twice changes nothing.
         for known in self.record(id).await?.map(|record| record.secrets).unwrap_or_default() {
-            if let (SecretHash::Phc(hash), None) = (&known.hash, known.until)
+            if let (SecretAtRest::Phc(hash), None) = (&known.hash, known.until)
                 && self.driver.ports().passwords.verify(hash, secret).await?
             {
                 return Ok(known);
@@ -128,7 +152,7 @@ impl Clients {
         let mut salt = [0; 16];
         self.driver.ports().entropy.fill(&mut salt).map_err(Unavailable::from)?;
         let hash = self.driver.ports().passwords.hash(secret, salt).await?;
-        Ok(StoredSecret { hash: SecretHash::Phc(hash), until: None })
+        Ok(StoredSecret { hash: SecretAtRest::Phc(hash), until: None })
     }
 
     async fn record(&self, id: &ClientId) -> Result<Option<ClientRecord>, ClientError> {
@@ -145,11 +169,45 @@ impl Clients {
     }
 }
 
+fn about_secret(id: &ClientId, reason: &'static str) -> ClientError {
+    let (client_id, member) = (id.to_string(), "client_secret");
+    InvalidClient::Metadata { client_id, member, reason }.into()
+}
+
+/// A secret that was given.
+#[derive(Debug)]
+enum GivenSecret {
+    Hashed(StoredSecret),
+    /// To be sealed by the commit that stores it.
+    ToSeal(Secret),
+}
+
+impl GivenSecret {
+    /// What is stored: the same as now if it is the present one.
+    fn stored(&self, id: &ClientId, known: Option<&ClientRecord>, cx: &mut Cx<'_>) -> StoredSecret {
+        let secret = match self {
+            Self::Hashed(stored) => return stored.clone(),
+            Self::ToSeal(secret) => secret,
+        };
+        let keys = &cx.tenant.keys;
+        let same = |stored: &&StoredSecret| {
+            let opened = stored.hash.open(keys, id);
+            let is_it = |it: Zeroizing<Vec<u8>>| it.ct_eq(secret.expose().as_bytes()).into();
+            stored.until.is_none() && opened.is_some_and(is_it)
+        };
+        let present = known.and_then(|known| known.secrets.iter().find(same)).cloned();
+        present.unwrap_or_else(|| StoredSecret {
+            hash: SecretAtRest::seal(keys, &mut cx.rng, id, secret),
+            until: None,
+        })
+    }
+}
+
 /// A change to one client.
 #[derive(Debug)]
 enum Change {
-    Put { client: Box<Client>, secret: Option<StoredSecret> },
-    Rotate { id: ClientId, secret: StoredSecret, overlap: Duration },
+    Put { client: Box<Client>, secret: Option<GivenSecret> },
+    Rotate { id: ClientId, secret: GivenSecret, overlap: Duration },
     Disable { id: ClientId },
     Delete { id: ClientId, unindexed: bool },
 }
@@ -229,10 +287,13 @@ impl Decision for Change {
                         None => return Ok(Outcome::refuse(self.being_deleted())),
                     },
                 };
-                let kept = known.map(|known| known.secrets.clone()).unwrap_or_default();
+                let secrets = match secret {
+                    Some(secret) => vec![secret.stored(&client.client_id, known, cx)],
+                    None => known.map(|known| known.secrets.clone()).unwrap_or_default(),
+                };
                 ClientRecord {
                     client: Client { secret: None, ..(**client).clone() },
-                    secrets: secret.clone().map_or(kept, |secret| vec![secret]),
+                    secrets,
                     disabled: known.is_some_and(|known| known.disabled),
                     generation,
                     unknown: known.map(|known| known.unknown.clone()).unwrap_or_default(),
@@ -260,7 +321,8 @@ impl Decision for Change {
                 old.retain(|old| old.until.is_none_or(|until| until > cx.now));
                 old.iter_mut()
                     .for_each(|old| old.until = Some(old.until.unwrap_or(until).min(until)));
-                let secrets = std::iter::once(secret.clone()).chain(old).take(5).collect();
+                let secret = secret.stored(self.id(), None, cx);
+                let secrets = std::iter::once(secret).chain(old).take(5).collect();
                 ClientRecord { secrets, ..known.clone() }
             }
             (Self::Disable { .. }, Some(known)) => {

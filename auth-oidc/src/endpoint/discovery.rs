@@ -36,12 +36,12 @@ struct Metadata<'a> {
     id_token_signing_alg_values_supported: Vec<&'static str>,
     userinfo_signing_alg_values_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: Vec<&'static str>,
-    token_endpoint_auth_methods_supported: [&'static str; 4],
-    token_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
-    introspection_endpoint_auth_methods_supported: [&'static str; 3],
-    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
-    revocation_endpoint_auth_methods_supported: [&'static str; 4],
-    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 4],
+    token_endpoint_auth_methods_supported: [&'static str; 5],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
+    introspection_endpoint_auth_methods_supported: [&'static str; 4],
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
+    revocation_endpoint_auth_methods_supported: [&'static str; 5],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
     code_challenge_methods_supported: [&'static str; 1],
     prompt_values_supported: [&'static str; 4],
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,10 +82,13 @@ fn written(provider: &Provider) -> Bytes {
     let grant_types =
         GrantType::ALL.into_iter().filter(|grant| implicit || *grant != GrantType::Implicit);
     let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::name);
-    let [none, basic, post, private_key_jwt] = [
+    let [es256, eddsa, rs256, ps256] = algorithms;
+    let assertions = [es256, eddsa, rs256, ps256, "HS256"];
+    let [none, basic, post, secret_jwt, key_jwt] = [
         TokenEndpointAuthMethod::None,
         TokenEndpointAuthMethod::ClientSecretBasic,
         TokenEndpointAuthMethod::ClientSecretPost,
+        TokenEndpointAuthMethod::ClientSecretJwt,
         TokenEndpointAuthMethod::PrivateKeyJwt,
     ]
     .map(TokenEndpointAuthMethod::as_str);
@@ -110,12 +113,12 @@ fn written(provider: &Provider) -> Bytes {
         id_token_signing_alg_values_supported: ours.clone(),
         userinfo_signing_alg_values_supported: ours.clone(),
         introspection_signing_alg_values_supported: ours,
-        token_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
-        token_endpoint_auth_signing_alg_values_supported: algorithms,
-        introspection_endpoint_auth_methods_supported: [basic, post, private_key_jwt],
-        introspection_endpoint_auth_signing_alg_values_supported: algorithms,
-        revocation_endpoint_auth_methods_supported: [basic, post, private_key_jwt, none],
-        revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+        token_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt, none],
+        token_endpoint_auth_signing_alg_values_supported: assertions,
+        introspection_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt],
+        introspection_endpoint_auth_signing_alg_values_supported: assertions,
+        revocation_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt, none],
+        revocation_endpoint_auth_signing_alg_values_supported: assertions,
         code_challenge_methods_supported: ["S256"],
         prompt_values_supported: ["none", "login", "consent", "select_account"],
         ui_locales_supported: provider.pages().locales(),

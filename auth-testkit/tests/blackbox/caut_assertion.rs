@@ -30,7 +30,7 @@ pub fn jwks(key: &SigningKey) -> JwkSet {
 }
 
 /// A client that signs assertions.
-fn keyed(id: &str, key: &SigningKey) -> Client {
+pub fn keyed(id: &str, key: &SigningKey) -> Client {
     Client::private_key_jwt(id, jwks(key))
         .redirect_uri(WEB_CALLBACK)
         .scope("openid orders:read")
@@ -49,14 +49,14 @@ async fn start(setup: crate::world::Setup) -> (World, SigningKey, SigningKey) {
 }
 
 /// The claims of a good assertion of the client `id`.
-fn claims_of(world: &World, id: &str, jti: &str) -> Value {
+pub fn claims_of(world: &World, id: &str, jti: &str) -> Value {
     let now = world.clock.now().as_secs();
     json!({
         "iss": id, "sub": id, "aud": world.issuer, "jti": jti, "iat": now, "exp": now + 300,
     })
 }
 
-fn input(header: &Value, claims: &Value) -> String {
+pub fn input(header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}", part(header), part(claims))
 }
@@ -71,12 +71,12 @@ fn sign_with(key: &SigningKey, header: &Value, claims: &Value) -> String {
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-fn sign(key: &SigningKey, claims: &Value) -> String {
+pub fn sign(key: &SigningKey, claims: &Value) -> String {
     sign_with(key, &header_of(key), claims)
 }
 
 /// A changed value; `null` leaves the member out.
-fn with(mut value: Value, name: &str, member: Value) -> Value {
+pub fn with(mut value: Value, name: &str, member: Value) -> Value {
     match member {
         Value::Null => value.as_object_mut().unwrap().remove(name),
         member => value.as_object_mut().unwrap().insert(name.to_owned(), member),
@@ -85,16 +85,16 @@ fn with(mut value: Value, name: &str, member: Value) -> Value {
 }
 
 /// Asks for a token by an assertion.
-async fn by_assertion(world: &World, assertion: &str) -> Reply {
+pub async fn by_assertion(world: &World, assertion: &str) -> Reply {
     let proof = [("client_assertion", assertion), ("client_assertion_type", TYPE)];
     token(world, By::Nothing, &[&CREDENTIALS_GRANT[..], &proof].concat()).await
 }
 
-async fn assert_accepted(world: &World, assertion: &str) {
+pub async fn assert_accepted(world: &World, assertion: &str) {
     Tokens::of(&by_assertion(world, assertion).await);
 }
 
-async fn assert_rejected(world: &World, assertion: &str) {
+pub async fn assert_rejected(world: &World, assertion: &str) {
     assert_refused(&by_assertion(world, assertion).await, 401, "invalid_client");
 }
 

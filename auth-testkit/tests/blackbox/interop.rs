@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use auth_core::keys::SigningAlgorithm;
-use auth_oidc::client::{Client, ResponseType};
+use auth_oidc::client::{Client, ResponseType, TokenEndpointAuthMethod};
 use auth_oidc::provider::ResponseTypePolicy;
 use auth_testkit::Browser;
 use http::StatusCode;
@@ -170,6 +170,23 @@ blackbox! {
         let client = json!({"client_id": "web", "client_secret": SECRET, "redirect_uri": WEB_CALLBACK});
         let seen = script(test, "AUTH_TEST_NODE", "node/pushed_request.mjs", &world, client).await;
         let Some(seen) = seen else { return };
+        assert_eq!(seen["steps"], json!(["discovery", "pushed", "code"]));
+        assert_eq!(seen["sub"], "u-alice");
+    }
+
+    async fn client_secret_jwt_openid_client_js(setup: Setup) {
+        let client = web().auth_method(TokenEndpointAuthMethod::ClientSecretJwt);
+        let world = World::with(setup, |builder| builder.client(client)).await;
+        let test = "interop::client_secret_jwt_openid_client_js";
+        let client = json!({
+            "client_id": "web",
+            "client_secret": SECRET,
+            "token_endpoint_auth_method": "client_secret_jwt",
+            "redirect_uri": WEB_CALLBACK,
+        });
+        let seen = script(test, "AUTH_TEST_NODE", "node/pushed_request.mjs", &world, client).await;
+        let Some(seen) = seen else { return };
+        // At the endpoint for pushed requests and at the one for tokens.
         assert_eq!(seen["steps"], json!(["discovery", "pushed", "code"]));
         assert_eq!(seen["sub"], "u-alice");
     }

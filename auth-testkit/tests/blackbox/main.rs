@@ -17,6 +17,7 @@ mod budgets;
 mod build;
 mod caut;
 mod caut_assertion;
+mod caut_secret_jwt;
 mod challenge;
 mod claims;
 mod code;

@@ -1,7 +1,7 @@
 //! [`Presented`]: the credentials of a request, taken apart and not believed yet.
 
 use auth_core::http::Form;
-use auth_core::keys::CompactJws;
+use auth_core::keys::{CompactJws, SecretJws};
 use auth_core::{ClientId, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -144,6 +144,13 @@ fn unverified_issuer(assertion: &str) -> Result<String, Refusal> {
             format!("the client assertion is not accepted: {reason}"),
         )
     };
-    let jws = CompactJws::parse(assertion).map_err(|error| refuse(&error.to_string()))?;
-    jws.unverified_text("iss").ok_or_else(|| refuse("it has no issuer"))
+    let issuer = match CompactJws::parse(assertion) {
+        Ok(jws) => jws.unverified_text("iss"),
+        // Which of both ways the client is registered for is looked at later.
+        Err(error) => match SecretJws::parse(assertion) {
+            Ok(jws) => jws.unverified_text("iss"),
+            Err(_) => return Err(refuse(&error.to_string())),
+        },
+    };
+    issuer.ok_or_else(|| refuse("it has no issuer"))
 }

@@ -1,7 +1,7 @@
 //! Client authentication (RFC 6749 §2.3, RFC 7523, OpenID Connect Core §9).
 
+mod assertion;
 mod credentials;
-mod private_key_jwt;
 mod secret;
 
 use std::sync::Arc;
@@ -63,10 +63,11 @@ pub(crate) fn authenticate(
         | (Credential::Post(secret), TokenEndpointAuthMethod::ClientSecretPost) => {
             secret::verify(&record.value, secret, facts, cx)?
         }
-        (Credential::Assertion(assertion), TokenEndpointAuthMethod::PrivateKeyJwt) => {
-            if let Err(reason) =
-                private_key_jwt::verify(&record.value.client, assertion.expose(), facts, cx)?
-            {
+        (
+            Credential::Assertion(assertion),
+            TokenEndpointAuthMethod::PrivateKeyJwt | TokenEndpointAuthMethod::ClientSecretJwt,
+        ) => {
+            if let Err(reason) = assertion::verify(&record.value, assertion.expose(), facts, cx)? {
                 return Err(
                     refuse(&format!("the client assertion is not accepted: {reason}")).into()
                 );

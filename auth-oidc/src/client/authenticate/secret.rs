@@ -5,7 +5,7 @@ use auth_core::decision::{Cx, Done, Facts, Work};
 use subtle::ConstantTimeEq;
 
 use crate::client::ClientRecord;
-use crate::client::record::{SecretHash, sha256};
+use crate::client::record::{SecretAtRest, sha256};
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 
@@ -19,16 +19,20 @@ pub(crate) fn verify(
     if presented.is_empty() {
         return Ok(false);
     }
-    let live = |until: Option<auth_core::Timestamp>| until.is_none_or(|until| cx.now < until);
-    for stored in record.secrets.iter().filter(|stored| live(stored.until)) {
-        let good = match &stored.hash {
-            SecretHash::Sha256(hash) => {
+    for stored in record.live_secrets(cx.now) {
+        let good = match stored {
+            SecretAtRest::Sha256(hash) => {
                 let digest = sha256(cx.tenant.id, &record.client.client_id, presented);
                 bool::from(digest.as_bytes().ct_eq(hash.as_bytes()))
             }
-            SecretHash::Phc(hash) => {
+            SecretAtRest::Phc(hash) => {
                 let work = Work::VerifyPassword { hash: hash.clone(), password: presented.clone() };
                 matches!(facts.done(&work)?, Done::Verified(true))
+            }
+            // Of a client that came by assertions before.
+            SecretAtRest::Sealed(_) => {
+                let secret = stored.open(&cx.tenant.keys, &record.client.client_id);
+                secret.is_some_and(|it| bool::from(presented.expose().as_bytes().ct_eq(&it)))
             }
         };
         if good {

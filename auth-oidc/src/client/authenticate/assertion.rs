@@ -1,16 +1,16 @@
-//! `private_key_jwt` (OpenID Connect Core §9, RFC 7523 §3).
+//! `private_key_jwt` and `client_secret_jwt` (OpenID Connect Core §9, RFC 7523 §3).
 
 use std::time::Duration;
 
 use auth_core::Timestamp;
 use auth_core::decision::{Cx, Done, Facts, Reservation, Work};
-use auth_core::keys::CompactJws;
+use auth_core::keys::{CompactJws, SecretJws};
 use auth_core::store::{Class, Key};
 use ring::digest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::authorize::request_object;
-use crate::client::Client;
+use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 
@@ -24,12 +24,17 @@ const MAX_LIFE: Duration = Duration::from_secs(3600);
 /// Its `jti` is taken last, when everything else is good, and in the client's own namespace, so that
 /// nobody can burn the identifiers of another.
 pub(crate) fn verify(
-    client: &Client,
+    record: &ClientRecord,
     assertion: &str,
     facts: &Facts,
     cx: &Cx<'_>,
 ) -> Result<Result<(), &'static str>, Stop<Refusal>> {
-    let claims = match check(client, assertion, cx) {
+    let client = &record.client;
+    let checked = match client.token_endpoint_auth_method {
+        TokenEndpointAuthMethod::ClientSecretJwt => by_secret(record, assertion, cx),
+        _ => by_key(client, assertion),
+    };
+    let claims = match checked.and_then(|claims| check(client, &claims, cx)) {
         Ok(claims) => claims,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -53,13 +58,39 @@ struct Claims {
     exp: Timestamp,
 }
 
-fn check(client: &Client, assertion: &str, cx: &Cx<'_>) -> Result<Claims, &'static str> {
+/// The claims that one of the client's keys has signed.
+fn by_key(client: &Client, assertion: &str) -> Result<Map<String, Value>, &'static str> {
     let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
-    let typ = jws.header().typ.as_deref().unwrap_or_default();
-    if typ.eq_ignore_ascii_case(request_object::TYP) {
-        return Err("it is a request object");
+    not_a_request(jws.header().typ.as_deref())?;
+    client.verify(&jws).ok_or("no registered key verifies it")
+}
+
+/// The claims with a MAC by one of the client's secrets.
+fn by_secret(
+    record: &ClientRecord,
+    assertion: &str,
+    cx: &Cx<'_>,
+) -> Result<Map<String, Value>, &'static str> {
+    let jws = SecretJws::parse(assertion).map_err(|_| "it is not a JWT with a MAC by HS256")?;
+    not_a_request(jws.typ())?;
+    let id = &record.client.client_id;
+    let secrets = record.live_secrets(cx.now).filter_map(|it| it.open(&cx.tenant.keys, id));
+    let claims = secrets.into_iter().find_map(|secret| jws.verify(&secret).ok());
+    claims.ok_or("no secret of the client verifies it")
+}
+
+fn not_a_request(typ: Option<&str>) -> Result<(), &'static str> {
+    match typ.is_some_and(|typ| typ.eq_ignore_ascii_case(request_object::TYP)) {
+        true => Err("it is a request object"),
+        false => Ok(()),
     }
-    let claims = client.verify(&jws).ok_or("no registered key verifies it")?;
+}
+
+fn check(
+    client: &Client,
+    claims: &Map<String, Value>,
+    cx: &Cx<'_>,
+) -> Result<Claims, &'static str> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let id = client.client_id.as_str();
     if text("iss") != Some(id) || text("sub") != Some(id) {
