@@ -21,6 +21,7 @@ mod caut_secret_jwt;
 mod challenge;
 mod claims;
 mod code;
+mod conformance;
 mod deletion;
 mod dosr;
 mod everywhere;
