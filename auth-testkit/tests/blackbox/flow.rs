@@ -60,6 +60,12 @@ impl AuthorizationRequest {
         self
     }
 
+    /// With its parameters the other way round.
+    pub fn reversed(mut self) -> Self {
+        self.0.reverse();
+        self
+    }
+
     pub fn query(&self) -> String {
         Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }

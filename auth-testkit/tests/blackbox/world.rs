@@ -137,6 +137,11 @@ impl Setup {
         Some(Self { replicated: true, ..setup })
     }
 
+    /// Whether nothing but memory is behind it.
+    pub fn in_memory(self) -> bool {
+        matches!(self.backend, Backend::Memory)
+    }
+
     /// An empty database, which may outlive a world.
     pub async fn database(self) -> Database {
         self.backend.database().await.unwrap()

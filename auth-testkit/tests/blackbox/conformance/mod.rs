@@ -1,12 +1,18 @@
 //! Modules of the OpenID Foundation's conformance suite for providers, one test each under the module's name: it sends
 //! what the module sends, and demands what passes there without a warning.
 //!
-//! So far the plans config, RP-initiated logout, back-channel logout, front-channel logout and session management. The
+//! The plans basic, implicit and hybrid with their form_post twins, config, RP-initiated logout, back-channel logout,
+//! front-channel logout and session management. What is not advertised is skipped there: id tokens without a
+//! signature. The
 //! provider has an issuer on loopback here: that its URLs are https is looked at where an issuer is.
 
 mod discovery;
+mod interaction;
 mod logout;
+mod pass;
+mod requests;
 mod rp_initiated;
+mod tokens;
 
 use auth_oidc::ProviderBuilder;
 
