@@ -69,8 +69,6 @@ impl SafeHttpClient {
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
-        // It is closed never.
-        let _room = self.room.acquire().await.map_err(|error| FetchError::Failed(error.into()))?;
         let answer = self.client.request(request.map(Full::new)).await;
         let (head, body) = answer.map_err(|error| failed(error.into()))?.into_parts();
         let body = Limited::new(body, self.size_limit).collect().await.map_err(|error| {
@@ -84,8 +82,8 @@ impl SafeHttpClient {
 }
 
 impl SafeHttpClientBuilder {
-    /// How long a request may take, from the wait for its turn to the last byte of its answer: 5 s unless
-    /// told otherwise.
+    /// How long a request may take, to the last byte of its answer: 5 s unless told otherwise. It waits for its
+    /// turn twice as long at most.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
@@ -105,7 +103,9 @@ impl SafeHttpClientBuilder {
 
     /// Which certificates are accepted and shown. The authorities of the public web are trusted unless told
     /// otherwise.
-    pub fn tls(mut self, config: ClientConfig) -> Self {
+    pub fn tls(mut self, mut config: ClientConfig) -> Self {
+        // HTTP/1.1 alone is spoken.
+        config.alpn_protocols.clear();
         self.tls = Some(config);
         self
     }
@@ -190,6 +190,10 @@ impl HttpClient for SafeHttpClient {
             .map_err(|error| FetchError::Failed(error.into()))?;
         self.rule.check(&url)?;
         let request = as_checked(request, &url)?;
+        // Those before it may need their whole time, and that is not taken from this one's.
+        let room = timeout(self.time_limit.saturating_mul(2), self.room.acquire()).await;
+        let room = room.map_err(|_| FetchError::Late)?;
+        let _room = room.map_err(|error| FetchError::Failed(error.into()))?;
         timeout(self.time_limit, self.exchange(request)).await.map_err(|_| FetchError::Late)?
     }
 }

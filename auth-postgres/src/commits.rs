@@ -12,7 +12,7 @@ use crate::commit::{self, Outcome, Statements};
 use crate::connections::Connections;
 use crate::error::{AnswerMissing, Failure, NoConnection, commit_failed};
 
-/// How many writes share one transaction at most, beyond those of the first batch: whoever waits for one of its
+/// How many writes share one transaction at most, unless the first batch has more: whoever waits for one of its
 /// locks waits for all of it.
 const GROUP: usize = 64;
 

@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic")]
 
 use auth_core::page::{
-    ClientView, ConsentPage, ErrorPage, FormPostPage, LoginPage, LoginProblem, LogoutPage, Page,
-    PageRenderer, PageView, Remedy, ScopeView,
+    ClientView, ConsentPage, ErrorPage, FormPostPage, LoggedOutPage, LoginPage, LoginProblem,
+    LogoutPage, Page, PageRenderer, PageView, Remedy, ScopeView,
 };
 use auth_ui::DefaultPages;
 
@@ -70,7 +70,9 @@ fn every_page_is_sound_in_both_languages() {
             for element in tags(&html, "style").into_iter().chain(tags(&html, "script")) {
                 assert_eq!(attribute(element, "nonce"), Some("n0nce"), "{place}");
             }
-            assert_eq!(tags(&html, "script").len(), usize::from(name == "form-post"), "{place}");
+            // Those that go on by themselves.
+            let goes_on = ["form-post", "logged-out-continue"].contains(&name);
+            assert_eq!(tags(&html, "script").len(), usize::from(goes_on), "{place}");
             let hangul = body(&html).chars().any(|letter| ('가'..='힣').contains(&letter));
             assert_eq!(hangul, language == "ko", "{place}");
         }
@@ -99,6 +101,27 @@ fn every_input_has_a_label() {
         }
     }
     assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn a_frame_or_a_way_on_that_is_a_script_is_not_on_the_page() {
+    let mut page = LoggedOutPage::new(true);
+    page.frames = [
+        "javascript:alert(1)",
+        "blob:https://a.example/x",
+        "https://a.example/out?a=1&b=\"><script>",
+    ]
+    .map(str::to_owned)
+    .into();
+    let html = render(&Page::LoggedOut(page.clone()), "en");
+    assert_eq!(tags(&html, "iframe").len(), 1, "{html}");
+    assert!(
+        !html.contains("javascript:") && !html.contains("blob:") && !html.contains("\"><script>"),
+        "{html}"
+    );
+    page.continue_to = Some("javascript:alert(1)".to_owned());
+    let pages = DefaultPages::new();
+    assert!(pages.render(&PageView::new(&Page::LoggedOut(page), &[], "n")).is_err());
 }
 
 #[test]

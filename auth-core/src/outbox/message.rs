@@ -182,6 +182,9 @@ impl Message {
 impl Kind for Message {
     type Class = Main;
     const NAME: &'static str = "outbox";
+    /// Of the same form as the first: workers of that version handed every message on, and leave those of a later one
+    /// to workers that know which of them are a provider's own.
+    const SCHEMA: u32 = 2;
 
     fn index(&self) -> Vec<IndexEntry> {
         let entry = || {

@@ -19,7 +19,7 @@ use crate::outbox::message::{CauseOfDeath, Message};
 use crate::queue::{self, Leases, Worker};
 use crate::record::Found;
 
-/// Delivers the messages of every tenant. Run one on every replica: leases keep them apart.
+/// Delivers the messages of every tenant that its [`Deliver`] knows. Run one on every replica: leases keep them apart.
 ///
 /// Each attempt is told as an event under the target `outbox`: `delivered`, `failed`, `dead`, `taken`.
 #[derive(Debug, Clone)]
@@ -41,7 +41,8 @@ pub struct Worked {
     pub dead: u32,
     /// Messages that another worker has.
     pub taken: u32,
-    /// Messages that are damaged, or that a newer version of the program wrote: they stay as they are.
+    /// Messages that are damaged, or for others: of a newer version of the program, or of a tenant whose messages
+    /// are delivered elsewhere. They stay as they are.
     pub unusable: u32,
 }
 

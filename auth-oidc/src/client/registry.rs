@@ -63,7 +63,9 @@ impl Clients {
         };
         if secret.is_none() && method.has_secret() {
             let known = self.record(&client.client_id).await?;
-            let sealed = |stored: &StoredSecret| matches!(stored.hash, SecretAtRest::Sealed(_));
+            let sealed = |stored: &StoredSecret| {
+                matches!(stored.hash, SecretAtRest::Sealed(_)) && stored.until.is_none()
+            };
             let fits = |known: ClientRecord| match method {
                 TokenEndpointAuthMethod::ClientSecretJwt => known.secrets.iter().any(sealed),
                 _ => !known.secrets.is_empty(),

@@ -143,8 +143,12 @@ impl Client {
     fn is_of_a_redirect_uri(&self, uri: &str) -> bool {
         let Ok(uri) = Url::parse(uri) else { return false };
         let origins = self.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok());
-        // An origin of another scheme is the same as no other.
-        uri.fragment().is_none() && origins.into_iter().any(|other| other.origin() == uri.origin())
+        // It stands in a Content-Security-Policy, where some characters that a host may have mean something else.
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+        ["https", "http"].contains(&uri.scheme())
+            && uri.fragment().is_none()
+            && uri.host_str().is_some_and(|host| host.chars().all(plain))
+            && origins.into_iter().any(|other| other.origin() == uri.origin())
     }
 
     /// Asks whether requests may be sent to where it wants them.

@@ -146,7 +146,8 @@ impl Provider {
     }
 
     /// Delivers what waits in the outbox, does the jobs, and removes what is past its retention, for ever:
-    /// spawn it on your runtime, once a process.
+    /// spawn it on your runtime, once in each process for each provider: what clients are told is signed by the
+    /// provider that they belong to.
     pub async fn run_worker(self) {
         self.run_worker_until(std::future::pending()).await;
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use serde::de::DeserializeOwned;
 use tracing::info;
+use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::provider::{Config, Policy};
@@ -42,7 +43,7 @@ impl DeliverNotices {
     async fn logout(&self, jti: &str, notice: LogoutNotice) -> Result<(), DeliveryError> {
         let Some(http) = &self.http else {
             return Err(DeliveryError::new(
-                "this process has no HTTP client to tell a client with",
+                "there is no HTTP client to tell a client with: add `.http_client(…)` to the provider",
             ));
         };
         let now = self.driver.ports().clock.now();
@@ -59,7 +60,8 @@ impl DeliverNotices {
             Serializer::new(String::new()).append_pair("logout_token", token.expose()).finish();
         let request = Request::builder()
             .method(Method::POST)
-            .uri(uri)
+            // As it was checked: not each form that a URL may be written in is one that is sent.
+            .uri(Url::parse(&uri).map_err(DeliveryError::new)?.as_str())
             .header(header::CONTENT_TYPE, FORM)
             .body(Bytes::from(body))
             .map_err(DeliveryError::new)?;
@@ -85,8 +87,7 @@ impl Deliver for DeliverNotices {
     /// What is signed for a client, or ends a session, is done by a provider of that tenant.
     fn knows(&self, tenant: TenantId, message: &Message) -> bool {
         match message.name.as_str() {
-            LogoutNotice::NAME => tenant == self.tenant.id && self.http.is_some(),
-            SessionExpiry::NAME => tenant == self.tenant.id,
+            LogoutNotice::NAME | SessionExpiry::NAME => tenant == self.tenant.id,
             _ => self.events.knows(tenant, message),
         }
     }

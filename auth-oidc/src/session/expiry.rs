@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::session::ending::end;
 use crate::session::login_session::LoginSession;
 
-/// A session is due to end. It may have been prolonged meanwhile, which is then waited for by another message.
+/// A session is due to end. If it was prolonged meanwhile, that is waited for by the next message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SessionExpiry {
     pub(crate) sid: SessionId,
@@ -39,6 +39,13 @@ impl Decision for SessionExpiry {
             Some(session) if !session.value.ended && !session.value.is_open(cx.now) => {
                 let ending = end(&session, facts, cx)?;
                 let batch = ending.writes.into_iter().fold(cx.batch(), BatchBuilder::write);
+                Ok(Outcome::commit(batch, Ok(()))?)
+            }
+            // It was prolonged.
+            Some(session) if session.value.is_open(cx.now) => {
+                let mut prolonged = LoginSession { watched_until: None, ..session.value.clone() };
+                let Some(watch) = prolonged.watch(cx) else { return Ok(Outcome::answer(())) };
+                let batch = cx.batch().write(session.replace(&prolonged)?).write(watch);
                 Ok(Outcome::commit(batch, Ok(()))?)
             }
             _ => Ok(Outcome::answer(())),

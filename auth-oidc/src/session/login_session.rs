@@ -33,7 +33,7 @@ pub(crate) struct LoginSession {
     /// The subject's generation when it began.
     #[serde(default)]
     pub(crate) generation: u64,
-    /// The clients that were answered in it, and are told of its end, with the generation that each was in:
+    /// The clients that were answered in it and are told of its end, with the generation that each was in:
     /// one that is registered under the same identifier later is another one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) clients: BTreeMap<ClientId, u64>,
@@ -114,9 +114,12 @@ impl LoginSession {
         !self.ended && now < self.expires_at
     }
 
-    /// Adds a client that is answered; whether that changes anything.
+    /// Adds a client that is answered, and wants to be told of the end; whether that changes anything.
     pub(crate) fn join(&mut self, record: &ClientRecord) -> bool {
         let ClientRecord { client, generation, .. } = record;
+        if client.backchannel_logout_uri.is_none() && client.frontchannel_logout_uri.is_none() {
+            return false;
+        }
         let told = self.told || client.backchannel_logout_uri.is_some();
         let known = self.clients.get(&client.client_id);
         if known == Some(generation) && told == self.told {
@@ -133,7 +136,8 @@ impl LoginSession {
 
     /// Waits for its end if somebody is to be told of it, and nobody waits yet.
     pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) -> Option<Write> {
-        if !self.told || self.watched_until == Some(self.expires_at) {
+        // Who comes earlier waits on.
+        if !self.told || self.watched_until.is_some_and(|until| until <= self.expires_at) {
             return None;
         }
         self.watched_until = Some(self.expires_at);

@@ -51,7 +51,7 @@ $$;
 --               or anything else for none
 --   outcome:    applied, replayed, conflict and full (with the keys), not_a_counter
 -- Key by key and not set by set: most batches have one to three, and a statement on sets costs more to
--- start than these cost to run. Also, for `key = ANY (…)` the planner may go through all of a tenant.
+-- start than these cost to run.
 CREATE FUNCTION {schema}.commit_1(
     of_tenant text, commit_id bytea, at_time bigint,
     conditions text[], versions bytea[],
@@ -140,18 +140,18 @@ BEGIN
             keep_until = excluded.keep_until, due_queue = excluded.due_queue, due_at = excluded.due_at,
             due_shard = excluded.due_shard, entries = excluded.entries;
     END LOOP;
-    FOR n IN 1 .. cardinality(delete_keys) LOOP
-        DELETE FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = delete_keys[n];
-    END LOOP;
+    IF cardinality(delete_keys) > 0 THEN
+        DELETE FROM {schema}.record AS r WHERE r.tenant = of_tenant AND r.key = ANY (delete_keys);
+    END IF;
 
     -- Most changes of a record leave its entries as they are: only what differs is written.
-    FOR n IN 1 .. coalesce(cardinality(indexed), 0) LOOP
-        DELETE FROM {schema}.entry AS e WHERE e.tenant = of_tenant AND e.key = indexed[n]
+    IF indexed IS NOT NULL THEN
+        DELETE FROM {schema}.entry AS e WHERE e.tenant = of_tenant AND e.key = ANY (indexed)
         AND NOT EXISTS (
             SELECT FROM unnest(entry_keys, entry_names, entry_bytes) AS new (key, name, bytes)
             WHERE new.key = e.key AND new.name = e.name AND new.bytes = e.bytes
         );
-    END LOOP;
+    END IF;
     FOR n IN 1 .. cardinality(entry_keys) LOOP
         INSERT INTO {schema}.entry (tenant, name, bytes, key)
         VALUES (of_tenant, entry_names[n], entry_bytes[n], entry_keys[n])
@@ -163,7 +163,7 @@ $$;
 
 -- Removes records that are still past their retention, or in the range, once they are locked.
 CREATE FUNCTION {schema}.remove_1(tenants text[], keys bytea[], expired_at bigint) RETURNS bigint
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     removed bigint;
 BEGIN

@@ -60,12 +60,6 @@ async fn naming(world: &World, id: &str) -> Vec<String> {
     named.map(|record| record.key.kind().to_owned()).collect()
 }
 
-/// A session is a person's, and keeps the names of the clients they went to until it ends.
-fn beside_sessions(mut kinds: Vec<String>) -> Vec<String> {
-    kinds.retain(|kind| kind != "login_session");
-    kinds
-}
-
 /// Runs the jobs until none is due, then those that wait for their second pass; says how many are done.
 async fn run_jobs(world: &World) -> u32 {
     let mut done = 0;
@@ -142,7 +136,7 @@ blackbox! {
 
         assert_eq!(run_jobs(&world).await, 1);
         tidy(&world).await;
-        assert_eq!(beside_sessions(naming(&world, "web").await), Vec::<String>::new());
+        assert_eq!(naming(&world, "web").await, Vec::<String>::new());
         assert!(is_active(&world, &spa.access).await);
         assert!(naming(&world, "spa").await.len() > 3);
 
@@ -206,7 +200,7 @@ blackbox! {
         world.provider.clients().delete(&"web".into()).await.unwrap();
         run_jobs(&world).await;
         tidy(&world).await;
-        assert_eq!(beside_sessions(naming(&world, "web").await), Vec::<String>::new());
+        assert_eq!(naming(&world, "web").await, Vec::<String>::new());
         assert!(records(&world).await.iter().all(|r| r.key.kind() != "refresh_family"));
     }
 

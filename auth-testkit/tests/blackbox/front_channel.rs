@@ -80,6 +80,8 @@ blackbox! {
             "https://app.example:8443/out",
             "https://app.example/out#fragment",
             "javascript:alert(1)",
+            "blob:https://app.example/out",
+            "https://app.example;sandbox/out",
             "/out",
         ] {
             let refused = clients.put(web().frontchannel_logout_uri(uri)).await.unwrap_err();
