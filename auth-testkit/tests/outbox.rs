@@ -217,8 +217,14 @@ async fn a_message_that_cannot_be_read_does_not_stop_the_others() {
     let receiver = Arc::new(Receiver::default());
     post(&store, &clock, 3).await;
     let due = store.due(Queue::Outbox, clock.now(), 0..DUE_SHARDS, 9).await.unwrap();
-    let newer = due[1].1.value.replacen(r#""schema":1"#, r#""schema":2"#, 1);
-    for (nth, text) in [(0, "damaged"), (1, newer.as_str())] {
+    let of_schema = |nth: usize, schema: &str| {
+        let changed = due[nth].1.value.replacen(r#""schema":2"#, schema, 1);
+        assert_ne!(changed, *due[nth].1.value);
+        changed
+    };
+    // The third is as the version before this one wrote it, and is delivered.
+    let (newer, older) = (of_schema(1, r#""schema":3"#), of_schema(2, r#""schema":1"#));
+    for (nth, text) in [(0, "damaged"), (1, newer.as_str()), (2, older.as_str())] {
         let record = &due[nth].1;
         let record = NewRecord {
             key: record.key.clone(),
