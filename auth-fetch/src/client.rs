@@ -1,7 +1,8 @@
 //! [`SafeHttpClient`].
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -16,7 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::timeout;
 use url::Url;
 
@@ -31,7 +32,12 @@ pub struct SafeHttpClient {
     size_limit: usize,
     /// As many requests as may be under way.
     room: Semaphore,
+    /// As many as may be under way to each host.
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
+
+/// How many requests to one host are under way at most: one that hangs leaves the other places to others.
+const AT_ONE_HOST: usize = 2;
 
 /// How a [`SafeHttpClient`] sends.
 #[must_use]
@@ -68,6 +74,14 @@ impl SafeHttpClient {
         }
     }
 
+    /// The places at a host.
+    fn places_at(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.retain(|_, places| Arc::strong_count(places) > 1);
+        let places = || Arc::new(Semaphore::new(AT_ONE_HOST));
+        hosts.entry(host.to_owned()).or_insert_with(places).clone()
+    }
+
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
         let answer = self.client.request(request.map(Full::new)).await;
         let (head, body) = answer.map_err(|error| failed(error.into()))?.into_parts();
@@ -95,7 +109,8 @@ impl SafeHttpClientBuilder {
         self
     }
 
-    /// How many requests are under way at most: 10 unless told otherwise, at least 1. Others wait.
+    /// How many requests are under way at most: 10 unless told otherwise, at least 1, and 2 to one host. Others
+    /// wait.
     pub fn at_once(mut self, requests: usize) -> Self {
         self.at_once = requests.clamp(1, Semaphore::MAX_PERMITS);
         self
@@ -143,7 +158,8 @@ impl SafeHttpClientBuilder {
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         let Self { rule, time_limit, size_limit, at_once, .. } = self;
-        Ok(SafeHttpClient { client, rule, time_limit, size_limit, room: Semaphore::new(at_once) })
+        let (room, hosts) = (Semaphore::new(at_once), Mutex::default());
+        Ok(SafeHttpClient { client, rule, time_limit, size_limit, room, hosts })
     }
 }
 
@@ -191,9 +207,12 @@ impl HttpClient for SafeHttpClient {
         self.rule.check(&url)?;
         let request = as_checked(request, &url)?;
         // Those before it may need their whole time, and that is not taken from this one's.
-        let room = timeout(self.time_limit.saturating_mul(2), self.room.acquire()).await;
-        let room = room.map_err(|_| FetchError::Late)?;
-        let _room = room.map_err(|error| FetchError::Failed(error.into()))?;
+        let places = self.places_at(url.host_str().unwrap_or_default());
+        let turn =
+            async { Ok::<_, AcquireError>((places.acquire().await?, self.room.acquire().await?)) };
+        let turn = timeout(self.time_limit.saturating_mul(2), turn).await;
+        let turn = turn.map_err(|_| FetchError::Late)?;
+        let _turn = turn.map_err(|error| FetchError::Failed(error.into()))?;
         timeout(self.time_limit, self.exchange(request)).await.map_err(|_| FetchError::Late)?
     }
 }

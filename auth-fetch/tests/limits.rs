@@ -99,6 +99,31 @@ async fn compression_is_neither_asked_for_nor_undone() {
 }
 
 #[tokio::test]
+async fn a_host_that_hangs_leaves_room_for_others() {
+    let (hangs, answers) = (Server::start(Says::Silence).await, Server::start(ok("here")).await);
+    let client = open().time_limit(Duration::from_millis(500)).at_once(3).build().unwrap();
+    let client = std::sync::Arc::new(client);
+    let many: Vec<_> = (0..12)
+        .map(|_| {
+            let (client, url) = (client.clone(), hangs.url());
+            tokio::spawn(async move { get(&client, &url).await })
+        })
+        .collect();
+    while hangs.connections() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let begun = Instant::now();
+    // By a name of its own: the same address, and another host.
+    let url = answers.url().replace("127.0.0.1", "localhost");
+    assert_eq!(&get(&client, &url).await.unwrap().body()[..], b"here");
+    assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
+    assert_eq!(hangs.most_at_once(), 2);
+    for call in many {
+        assert!(matches!(call.await.unwrap(), Err(FetchError::Late)));
+    }
+}
+
+#[tokio::test]
 async fn no_more_requests_are_under_way_than_permitted() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let server = Server::start(Says::Later(Duration::from_millis(50), answer.to_owned())).await;
