@@ -1,5 +1,7 @@
 //! [`ProviderBuilder`]: every decision that a provider needs, checked all at once.
 
+mod checks;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,13 +10,12 @@ use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
 use auth_core::decision::{Driver, Ports, RecordCache};
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::job::{JobWorker, TenantDeletion};
-use auth_core::keys::{InvalidSigningKey, KeyPolicy, LocalKeys, SigningAlgorithm, SigningKey};
+use auth_core::keys::{KeyPolicy, LocalKeys, SigningAlgorithm};
 use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
-use auth_core::seal::{DeploymentSecrets, LoadDataKeys};
+use auth_core::seal::LoadDataKeys;
 use auth_core::{
-    Clock, Entropy, Hook, HttpClient, IdentityDirectory, Issuer, NoHook, PageRenderer,
-    PasswordHasher, RateLimiter, Secret, Store, StoreRateLimiter, SystemClock, SystemEntropy,
-    Tenant, TenantId,
+    Clock, Entropy, Hook, HttpClient, IdentityDirectory, NoHook, PageRenderer, PasswordHasher,
+    RateLimiter, Secret, Store, StoreRateLimiter, SystemClock, SystemEntropy, Tenant, TenantId,
 };
 use tracing::warn;
 
@@ -98,7 +99,7 @@ impl ProviderBuilder {
     }
 
     /// The operator's secrets, such as 32 random bytes in base64 each: the first seals, all open. See
-    /// [`DeploymentSecrets`] for their rotation.
+    /// [`DeploymentSecrets`](auth_core::seal::DeploymentSecrets) for their rotation.
     pub fn secrets<S: Into<Secret>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
         self.secrets.extend(secrets.into_iter().map(Into::into));
         self
@@ -411,112 +412,6 @@ impl ProviderBuilder {
             provider.clients().put(client).await?;
         }
         Ok(provider)
-    }
-
-    fn check_issuer(&self, problems: &mut Vec<Problem>) -> Option<Issuer> {
-        let issuer = match Issuer::parse(&self.issuer) {
-            Ok(issuer) => issuer,
-            Err(reason) => {
-                problems.push(Problem::Issuer { issuer: self.issuer.clone(), reason });
-                return None;
-            }
-        };
-        match (self.development, issuer.is_secure(), issuer.is_loopback()) {
-            (false, false, _) => problems.push(Problem::InsecureIssuer(self.issuer.clone())),
-            (true, _, false) => problems.push(Problem::DevelopmentIssuer(self.issuer.clone())),
-            _ => {}
-        }
-        Some(issuer)
-    }
-
-    fn check_secrets(&self, problems: &mut Vec<Problem>) -> Option<DeploymentSecrets> {
-        if self.secrets.is_empty() && self.development {
-            return Some(DeploymentSecrets::insecure_development());
-        }
-        DeploymentSecrets::new(self.secrets.clone())
-            .map_err(|error| problems.push(Problem::Secret(error)))
-            .ok()
-    }
-
-    fn check_keys(&self, problems: &mut Vec<Problem>) -> Vec<SigningKey> {
-        let wanted = &self.keys.algorithms;
-        for algorithm in [self.config.tokens.signing_algorithm]
-            .into_iter()
-            .chain(self.clients.iter().flat_map(Client::signed_by))
-        {
-            if !wanted.contains(&algorithm) {
-                problems.push(Problem::NoKeyFor(algorithm));
-            }
-        }
-        for algorithm in wanted.iter().filter(|algorithm| algorithm.is_rsa()) {
-            let supplied = self.pems.iter().any(|(known, _)| known == algorithm);
-            if !supplied && !cfg!(feature = "aws-lc") {
-                let reason = InvalidSigningKey::NoGenerator;
-                problems.push(Problem::SigningKey { algorithm: *algorithm, reason });
-            }
-        }
-        let read = |(algorithm, pem): &(SigningAlgorithm, Secret)| {
-            SigningKey::from_pem(*algorithm, pem)
-                .map_err(|reason| {
-                    problems.push(Problem::SigningKey { algorithm: *algorithm, reason });
-                })
-                .ok()
-        };
-        let keys: Vec<SigningKey> = self.pems.iter().filter_map(read).collect();
-        for (at, key) in keys.iter().enumerate() {
-            let same = |other: &&SigningKey| {
-                other.kid() == key.kid() && other.algorithm() != key.algorithm()
-            };
-            if let Some(other) = keys[..at].iter().find(same) {
-                problems.push(Problem::SharedKey(other.algorithm(), key.algorithm()));
-            }
-        }
-        keys
-    }
-
-    /// Lifetimes that nobody can mean, or that would let a key go before what it signed.
-    fn check_lifetimes(&self, problems: &mut Vec<Problem>) {
-        let Config { tokens, refresh, sessions, .. } = &self.config;
-        let longest_signed = tokens.id_token_lifetime.max(tokens.access_token_lifetime);
-        let zero = Duration::ZERO;
-        let rules = [
-            (tokens.access_token_lifetime > zero, "access tokens live for no time at all"),
-            (tokens.id_token_lifetime > zero, "id tokens live for no time at all"),
-            (tokens.authorization_code_lifetime > zero, "codes live for no time at all"),
-            (refresh.idle_lifetime > zero, "refresh tokens live for no time at all"),
-            (refresh.absolute_lifetime > zero, "refresh families live for no time at all"),
-            (sessions.lifetime > zero, "login sessions live for no time at all"),
-            (sessions.challenge_lifetime > zero, "nobody has time to answer a challenge"),
-            (
-                self.config.deadline > zero,
-                "no request has time to be answered: raise `.deadline(…)`",
-            ),
-            (
-                self.keys.keep_after >= longest_signed,
-                "signing keys leave before the tokens that they signed: raise `keep_after` in \
-                 `.signing_keys(|keys| …)`",
-            ),
-            (
-                self.keys.reload_every <= self.keys.publish_before / 2,
-                "new signing keys would sign before every process knows them: `reload_every` is at \
-                 most half of `publish_before` in `.signing_keys(|keys| …)`",
-            ),
-        ];
-        let broken = rules.into_iter().filter(|(holds, _)| !holds);
-        problems.extend(broken.map(|(_, text)| Problem::Lifetime(text)));
-    }
-
-    fn check_clients(&self, problems: &mut Vec<Problem>) {
-        let known = self.config.known_scopes();
-        for client in &self.clients {
-            let checks = [client.validate(), client.check_outgoing(self.http.as_deref())];
-            let failed = checks.into_iter().filter_map(Result::err);
-            problems.extend(failed.map(|error| Problem::Client(error.into())));
-            for scope in client.scope.iter().filter(|scope| !known.contains(scope)) {
-                let (client, scope) = (client.client_id.to_string(), scope.to_owned());
-                problems.push(Problem::UnknownScope { client, scope });
-            }
-        }
     }
 }
 
