@@ -81,6 +81,12 @@ impl SecretAtRest {
 }
 
 impl ClientRecord {
+    /// Whether it is enabled, and the one that was in this generation: a client that was deleted and registered
+    /// anew under its identifier is another one.
+    pub(crate) fn is_still(&self, generation: u64) -> bool {
+        !self.disabled && self.generation == generation
+    }
+
     /// Its secrets that work at `now`.
     pub(crate) fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &SecretAtRest> {
         let live = move |stored: &&StoredSecret| stored.until.is_none_or(|until| now < until);

@@ -90,9 +90,8 @@ impl Decision for SignLogout {
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<Option<LogoutToken>, ()>, Need> {
         let record = facts.read(&ClientRecord::at(&self.notice.client_id))?;
-        let same =
-            |record: &ClientRecord| !record.disabled && record.generation == self.notice.generation;
-        let Some(record) = record.filter(|record| same(&record.value)) else {
+        let generation = self.notice.generation;
+        let Some(record) = record.filter(|record| record.value.is_still(generation)) else {
             return Ok(Outcome::answer(None));
         };
         let client = &record.value.client;

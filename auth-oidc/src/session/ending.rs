@@ -58,6 +58,5 @@ fn live(
     generation: u64,
     facts: &Facts,
 ) -> Result<Option<Arc<Found<ClientRecord>>>, Need> {
-    let same = |record: &ClientRecord| !record.disabled && record.generation == generation;
-    Ok(facts.read(&ClientRecord::at(id))?.filter(|record| same(&record.value)))
+    Ok(facts.read(&ClientRecord::at(id))?.filter(|record| record.value.is_still(generation)))
 }
