@@ -163,8 +163,8 @@ impl Worker for OutboxWorker {
         let (next, outcome) = match self.attempt(tenant, &id, lease.value()).await {
             Ok(()) => (lease.value().delivered(), Outcome::Delivered),
             Err(error) => {
-                let source = &*error.source;
-                warn!(target: "outbox", %tenant, event = name, id, attempts, error = %source, "failed");
+                let error: &(dyn std::error::Error + 'static) = &*error.source;
+                warn!(target: "outbox", %tenant, event = name, id, attempts, error, "failed");
                 let failed = lease.value().failed(self.leases.now());
                 let dead = failed.is_dead();
                 (failed, Outcome::Failed { dead })
