@@ -15,7 +15,8 @@
 //!   resolved, and is the one that is connected to, so that a name that leads elsewhere a moment later gains
 //!   nothing;
 //! - follows no redirect, goes by no proxy of the environment, and sends no cookies;
-//! - gives up after 5 seconds, or at 1 MiB, and has 10 requests under way at most, 2 of them to one host. It undoes no compression.
+//! - gives up after 5 seconds, or at 1 MiB, and has 10 requests under way at most, 2 of them to one host. It
+//!   undoes no compression.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

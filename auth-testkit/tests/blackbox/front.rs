@@ -19,7 +19,7 @@ fn long_request() -> AuthorizationRequest {
 }
 
 /// Fills in the login page.
-async fn attempt(
+pub async fn attempt(
     world: &World,
     browser: &Browser,
     page: &Reply,

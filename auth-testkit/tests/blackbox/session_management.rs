@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 
 use crate::flow::*;
+use crate::front::attempt;
 use crate::logout::{logout_url, sign_in};
 use crate::world::{Setup, World};
 
@@ -124,14 +125,7 @@ blackbox! {
         let world = watched(setup).await;
         let browser = Browser::new();
         let login = open(&world, &browser, &request("web").url(&world)).await.page();
-        let challenge = login.hidden("login_challenge").unwrap();
-        let form = [
-            ("login_challenge", challenge.as_str()),
-            ("identifier", "alice"),
-            ("password", ALICE.password),
-            ("action", "login"),
-        ];
-        let reply = browser.post(&world.url("/oauth2/login"), &form).await.unwrap();
+        let reply = attempt(&world, &browser, &login, "alice", ALICE.password).await;
         let reply = browser.get(reply.location().unwrap().as_str()).await.unwrap();
         let state = set_cookie(&reply, STATE).unwrap();
         assert!(!state.contains("HttpOnly") && state.contains("Path=/"), "{state}");
