@@ -47,6 +47,10 @@ const TURNS: usize = 7;
 /// A quarter of the memory of a machine with 16 GiB, as PostgreSQL's documentation advises (§20.4.1).
 const SHARED_BUFFERS: &str = "4GB";
 
+/// With fewer, the slowest hundredth is a handful of requests, which one sync of a busy disk decides about:
+/// then the bound is on the median.
+const MANY_REQUESTS: usize = 5_000;
+
 /// A measurement that another program disturbed is made again.
 const ATTEMPTS: usize = 3;
 
@@ -193,7 +197,8 @@ async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Res
     let (meanwhile, swept) = (meanwhile?, swept?);
     must(swept >= grants * 3, "the backlog was swept")?;
 
-    let bound = 2.0 * before.percentile(99.0);
+    let rank = if meanwhile.count() < MANY_REQUESTS { 50.0 } else { 99.0 };
+    let bound = 2.0 * before.percentile(rank);
     println!(
         "\n| steady load | requests | p50, ms | p99, ms | max, ms | over {bound:.1} ms |\n\
          |---|---:|---:|---:|---:|---:|"
@@ -213,7 +218,7 @@ async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Res
         "\n{swept} expired records swept in {seconds:.1} s, {:.0} a second.",
         swept as f64 / seconds
     );
-    Ok(meanwhile.percentile(99.0) <= bound)
+    Ok(meanwhile.percentile(rank) <= bound)
 }
 
 #[tokio::main]
