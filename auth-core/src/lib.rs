@@ -19,6 +19,7 @@ pub mod challenge;
 mod clock;
 pub mod decision;
 mod directory;
+mod documents;
 mod hook;
 pub mod http;
 mod http_client;
@@ -46,6 +47,7 @@ pub use auth_store::{Store, TenantId, Timestamp};
 
 pub use clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy};
 pub use directory::{Authentication, Identity, IdentityDirectory, MemoryDirectory};
+pub use documents::{Document, DocumentError, Documents, Fetch};
 pub use hook::{Hook, HookCall, NoHook};
 pub use http_client::{FetchError, Forbidden, HttpClient};
 pub use id::{ChallengeId, ClientId, GrantId, KeyId, RequestId, SessionId, Subject};

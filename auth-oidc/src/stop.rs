@@ -10,6 +10,14 @@ pub(crate) enum Stop<R> {
 }
 
 impl<R> Stop<R> {
+    /// The same, with another refusal.
+    pub(crate) fn map<Q>(self, refusal: impl FnOnce(R) -> Q) -> Stop<Q> {
+        match self {
+            Self::Need(need) => Stop::Need(need),
+            Self::Refuse(refused) => Stop::Refuse(refusal(refused)),
+        }
+    }
+
     /// What the decision comes to when a step stops it and nothing is to be committed.
     pub(crate) fn outcome<A>(self) -> Result<Outcome<A, R>, Need> {
         match self {

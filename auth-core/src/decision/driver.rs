@@ -212,6 +212,7 @@ impl Driver {
                 Done::Identity(ports.directory.find(tenant.id, subject).await?.map(Arc::new))
             }
             Work::Hook(call) => Done::Hook(Arc::new(ports.hook.call(tenant.id, call).await?)),
+            Work::Fetch(wanted) => Done::Document(ports.documents.get(wanted).await),
         };
         Ok((work, done))
     }

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::clock::{Clock, Entropy};
 use crate::directory::{Authentication, Identity, IdentityDirectory};
+use crate::documents::{Document, Documents, Fetch};
 use crate::hook::{Hook, HookCall};
+use crate::http_client::HttpClient;
 use crate::id::{KeyId, Subject};
 use crate::keys::TokenSigner;
 use crate::password::PasswordHasher;
@@ -48,6 +50,8 @@ pub enum Work {
     Identity(Subject),
     /// Ask a hook of the embedder: gives [`Done::Hook`].
     Hook(HookCall),
+    /// Fetch a client's document: gives [`Done::Document`].
+    Fetch(Fetch),
 }
 
 impl Work {
@@ -98,6 +102,8 @@ pub enum Done {
     Identity(Option<Arc<Identity>>),
     /// Of [`Work::Hook`].
     Hook(Arc<Value>),
+    /// Of [`Work::Fetch`].
+    Document(Document),
 }
 
 /// Whether a place of a counter was free.
@@ -128,10 +134,12 @@ pub struct Ports {
     pub passwords: PasswordHasher,
     /// The embedder's hook.
     pub hook: Arc<dyn Hook>,
+    /// What clients publish.
+    pub documents: Arc<Documents>,
 }
 
 impl Ports {
-    /// All ports.
+    /// All ports, which fetch nothing.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -142,7 +150,15 @@ impl Ports {
         passwords: PasswordHasher,
         hook: Arc<dyn Hook>,
     ) -> Self {
-        Self { store, clock, entropy, signer, directory, passwords, hook }
+        let documents = Arc::new(Documents::new(None, clock.clone()));
+        Self { store, clock, entropy, signer, directory, passwords, hook, documents }
+    }
+
+    /// The same, with documents that are fetched by `http`.
+    #[must_use]
+    pub fn fetching_by(self, http: Arc<dyn HttpClient>) -> Self {
+        let documents = Arc::new(Documents::new(Some(http), self.clock.clone()));
+        Self { documents, ..self }
     }
 }
 
@@ -156,6 +172,7 @@ impl fmt::Display for Work {
             Self::Authenticate { .. } => "authenticate",
             Self::Identity(_) => "identity",
             Self::Hook(_) => "hook",
+            Self::Fetch(_) => "fetch",
         })
     }
 }

@@ -90,14 +90,8 @@ impl Authorize {
         let pushed = self.pushed(client, facts, cx)?;
         let form = pushed.as_ref().unwrap_or(&self.form);
         let reference = pushed.as_ref().and(self.reference);
-        let request = AuthorizationRequest::validate(
-            form,
-            client,
-            &self.policy,
-            cx.tenant,
-            reference,
-            cx.now,
-        )?;
+        let request =
+            AuthorizationRequest::validate(form, client, &self.policy, reference, facts, cx)?;
         let session = match &self.session {
             Some(handle) => LoginSession::live(handle, facts, cx.now)?,
             None => None,

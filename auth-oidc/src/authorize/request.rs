@@ -1,7 +1,8 @@
 //! [`AuthorizationRequest`]: a validated request, compact enough to travel in a challenge.
 
+use auth_core::decision::{Cx, Facts};
 use auth_core::http::Form;
-use auth_core::{ClientId, Scopes, Tenant, Timestamp};
+use auth_core::{ClientId, Scopes};
 use serde::{Deserialize, Serialize};
 
 use crate::authorize::{
@@ -11,6 +12,7 @@ use crate::client::{Client, ResponseType};
 use crate::provider::{Config, Policy};
 use crate::refusal::ErrorCode;
 use crate::session::id_token_hint;
+use crate::stop::Stop;
 use crate::token::requested_claims::RequestedClaims;
 
 /// What a client asks of the authorization endpoint (OpenID Connect Core §3.1.2.1). Every member has
@@ -78,13 +80,14 @@ impl AuthorizationRequest {
         form: &Form,
         client: &Client,
         policy: &Policy,
-        tenant: &Tenant,
         pushed: Option<Reference>,
-        now: Timestamp,
-    ) -> Result<Self, AuthorizeRefusal> {
+        facts: &Facts,
+        cx: &Cx<'_>,
+    ) -> Result<Self, Stop<AuthorizeRefusal>> {
+        let tenant = cx.tenant;
         let signed =
             policy.config.require_signed_request_object || client.require_signed_request_object;
-        let form = &*request_object::parameters(form, client, signed, tenant, now)?;
+        let form = &*request_object::parameters(form, client, signed, facts, cx)?;
         let redirect = check::redirect_uri(form, client, &tenant.issuer)?;
         let hinted = match form.get("id_token_hint") {
             None => None,

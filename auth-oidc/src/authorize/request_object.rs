@@ -1,17 +1,25 @@
 //! Request objects: a request as a JWT that the client signed (RFC 9101, OpenID Connect Core §6.1).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use auth_core::decision::{Cx, Facts};
 use auth_core::http::{Form, FormError};
 use auth_core::keys::{CompactJws, JwsError};
-use auth_core::{Tenant, Timestamp};
+use auth_core::{Fetch, Tenant, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use ring::digest;
 use serde_json::{Map, Value};
+use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::authorize::PageError;
-use crate::client::Client;
+use crate::authorize::{AuthorizeRefusal, PageError};
+use crate::client::{Client, keys};
 use crate::refusal::ErrorCode;
+use crate::stop::Stop;
 
 /// How far clocks may differ.
 const SKEW: Duration = Duration::from_secs(60);
@@ -27,40 +35,96 @@ pub(super) fn parameters<'a>(
     form: &'a Form,
     client: &Client,
     required: bool,
-    tenant: &Tenant,
-    now: Timestamp,
-) -> Result<Cow<'a, Form>, PageError> {
-    let refuse = |text: &str| {
-        let text = format!("the request object is not accepted: {text}");
-        PageError::new(ErrorCode::InvalidRequestObject, text)
+    facts: &Facts,
+    cx: &Cx<'_>,
+) -> Result<Cow<'a, Form>, Stop<AuthorizeRefusal>> {
+    let object = match (form.get("request"), form.get("request_uri")) {
+        (Some(_), Some(_)) => {
+            let text = "the parameters 'request' and 'request_uri' exclude each other";
+            return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+        }
+        (Some(object), None) => Some(Cow::Borrowed(object)),
+        // Of a client that has none it is a form of request that is not supported, which it is told.
+        (None, Some(uri)) if !client.request_uris.is_empty() => {
+            Some(Cow::Owned(fetched(uri, client, facts)?))
+        }
+        (None, _) => None,
     };
-    let Some(object) = form.get("request") else {
+    let Some(object) = object else {
         return match required {
-            true => Err(refuse("there is none, and the client must send one")),
+            true => Err(refuse("there is none, and the client must send one").into()),
             false => Ok(Cow::Borrowed(form)),
         };
     };
-    let jws = match CompactJws::parse(object) {
+    let jws = match CompactJws::parse(&object) {
         Ok(jws) => jws,
-        // Such as `none`: a form of request that is not supported, which the client is told.
+        // Such as `none`: the same.
         Err(JwsError::Algorithm) if !required => return Ok(Cow::Borrowed(form)),
-        Err(error) => return Err(refuse(&error.to_string())),
+        Err(error) => return Err(refuse(error).into()),
     };
-    let claims = verified(&jws, client).map_err(refuse)?;
-    check(&claims, client, tenant, now).map_err(refuse)?;
-    as_form(&claims).map(Cow::Owned).map_err(|error| refuse(&error.to_string()))
+    let claims = verified(&jws, client, facts)?;
+    check(&claims, client, cx.tenant, cx.now).map_err(refuse)?;
+    Ok(Cow::Owned(as_form(&claims).map_err(refuse)?))
 }
 
-fn verified(jws: &CompactJws<'_>, client: &Client) -> Result<Map<String, Value>, &'static str> {
+fn refuse(reason: impl fmt::Display) -> PageError {
+    let text = format!("the request object is not accepted: {reason}");
+    PageError::new(ErrorCode::InvalidRequestObject, text)
+}
+
+/// The object at a `request_uri` that the client registered (RFC 9101 §5.2).
+///
+/// A fragment says what the digest of the object is (OpenID Connect Core §6.2): one that is known and has
+/// another is fetched anew.
+fn fetched(
+    request_uri: &str,
+    client: &Client,
+    facts: &Facts,
+) -> Result<String, Stop<AuthorizeRefusal>> {
+    let refuse = |reason: &str| {
+        let text = format!("the parameter 'request_uri' is not accepted: {reason}");
+        Stop::from(PageError::new(ErrorCode::InvalidRequestUri, text))
+    };
+    let (address, digest) = match request_uri.split_once('#') {
+        Some((address, digest)) => (address, Some(digest)),
+        None => (request_uri, None),
+    };
+    let is_it = |known: &String| known.split('#').next() == Some(address);
+    if !client.request_uris.iter().any(is_it) {
+        return Err(refuse("it is not one that the client registered"));
+    }
+    let fetch = Fetch::of(Url::parse(address).map_err(|_| refuse("it is no URL"))?);
+    let fits = |text: &Bytes| {
+        let found = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text));
+        digest.is_none_or(|digest| digest == found)
+    };
+    let document = match keys::document(&fetch, facts)? {
+        Ok(text) if !fits(text) => keys::document(&fetch.anew(), facts)?,
+        document => document,
+    };
+    match document {
+        Err(error) => Err(refuse(&error.to_string())),
+        Ok(text) if !fits(text) => Err(refuse("its fragment is not the digest of what is there")),
+        Ok(text) => String::from_utf8(text.to_vec())
+            .map(|text| text.trim().to_owned())
+            .map_err(|_| refuse("what is there is no JWT")),
+    }
+}
+
+fn verified(
+    jws: &CompactJws<'_>,
+    client: &Client,
+    facts: &Facts,
+) -> Result<Map<String, Value>, Stop<AuthorizeRefusal>> {
     let header = jws.header();
     let typ = header.typ.as_deref().unwrap_or("JWT");
     if !["JWT", TYP].iter().any(|known| known.eq_ignore_ascii_case(typ)) {
-        return Err("its type is neither oauth-authz-req+jwt nor JWT");
+        return Err(refuse("its type is neither oauth-authz-req+jwt nor JWT").into());
     }
     if client.request_object_signing_alg.is_some_and(|registered| registered != header.alg) {
-        return Err("its algorithm is not the one that the client registered");
+        return Err(refuse("its algorithm is not the one that the client registered").into());
     }
-    client.verify(jws).ok_or("no registered key of the client verifies it")
+    Ok(keys::verify(client, jws, facts)?.map_err(refuse)?)
 }
 
 /// What the claims of the JWT must say (RFC 9101 §4, §6.2).

@@ -5,7 +5,8 @@ use auth_core::{Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
 
 use crate::client::{
-    AccessTokenFormat, ClaimMapper, Client, GrantType, ResponseType, TokenEndpointAuthMethod,
+    AccessTokenFormat, ClaimMapper, Client, ClientKeys, GrantType, ResponseType,
+    TokenEndpointAuthMethod,
 };
 
 impl Client {
@@ -15,6 +16,8 @@ impl Client {
             client_name: String::new(),
             token_endpoint_auth_method: method,
             jwks: None,
+            jwks_uri: None,
+            request_uris: Vec::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
@@ -74,11 +77,15 @@ impl Client {
         Self { secret: Some(secret.into()), ..client }
     }
 
-    /// A server-side application that signs assertions with one of `jwks` (RFC 7523).
+    /// A server-side application that signs assertions with one of `keys` (RFC 7523): a `JwkSet`, or the URL
+    /// of one.
     #[must_use]
-    pub fn private_key_jwt(client_id: &str, jwks: JwkSet) -> Self {
+    pub fn private_key_jwt(client_id: &str, keys: impl Into<ClientKeys>) -> Self {
         let client = Self::for_people(client_id, TokenEndpointAuthMethod::PrivateKeyJwt);
-        Self { jwks: Some(jwks), ..client }
+        match keys.into() {
+            ClientKeys::Registered(jwks) => client.jwks(jwks),
+            ClientKeys::At(uri) => client.jwks_uri(uri),
+        }
     }
 
     /// A program that acts for itself by `client_credentials`.
@@ -211,8 +218,22 @@ impl Client {
 
     /// With these public keys, which verify what it signs.
     #[must_use]
-    pub fn jwks(mut self, jwks: JwkSet) -> Self {
-        self.jwks = Some(jwks);
+    pub fn jwks(self, jwks: JwkSet) -> Self {
+        Self { jwks: Some(jwks), jwks_uri: None, ..self }
+    }
+
+    /// Whose public keys are at this URI; the provider needs an
+    /// [HTTP client](crate::ProviderBuilder::http_client) for it.
+    #[must_use]
+    pub fn jwks_uri(self, uri: impl Into<String>) -> Self {
+        Self { jwks: None, jwks_uri: Some(uri.into()), ..self }
+    }
+
+    /// Whose signed authorization requests may be fetched from this URI (RFC 9101 §5.2); the provider needs an
+    /// [HTTP client](crate::ProviderBuilder::http_client) for it.
+    #[must_use]
+    pub fn request_uri(mut self, uri: impl Into<String>) -> Self {
+        self.request_uris.push(uri.into());
         self
     }
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use auth_core::keys::{CompactJws, SigningAlgorithm};
+use auth_core::keys::SigningAlgorithm;
 use auth_core::{ClientId, Scopes, Secret};
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
 
 use crate::client::{ClaimMapper, GrantType, ResponseType, TokenEndpointAuthMethod};
 
@@ -35,6 +34,13 @@ pub struct Client {
     /// Its public keys, for `private_key_jwt` and request objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,
+    /// Where they are published instead; fetched as often as the headers there say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Where its request objects may be (OpenID Connect Dynamic Client Registration §2); a fragment of one
+    /// does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
     /// Where it may be answered: the exact texts.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
@@ -180,14 +186,6 @@ impl Client {
             self.introspection_signed_response_alg,
         ];
         registered.into_iter().flatten()
-    }
-
-    /// The claims of a JWT that one of its keys verifies.
-    pub(crate) fn verify(&self, jws: &CompactJws<'_>) -> Option<Map<String, Value>> {
-        let keys = self.jwks.as_ref().map(|jwks| jwks.keys.as_slice()).unwrap_or_default();
-        let kid = jws.header().kid.as_deref();
-        let named = |key: &&Jwk| kid.is_none() || key.common.key_id.as_deref() == kid;
-        keys.iter().filter(named).find_map(|key| jws.verify(key).ok())
     }
 
     /// Whether it cannot authenticate.

@@ -1,11 +1,9 @@
 //! Checks a client's metadata before it is stored.
 
 use auth_core::{Forbidden, HttpClient, Scopes};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm};
 use url::Url;
 
+use crate::client::keys::check_keys;
 use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
 use crate::client::{Client, GrantType, ResponseType, TokenEndpointAuthMethod};
 
@@ -36,8 +34,10 @@ pub enum InvalidClient {
 impl Client {
     /// The longest identifier, in bytes.
     pub(crate) const MAX_ID: usize = 255;
-    /// The most keys of a client.
-    const MAX_KEYS: usize = 20;
+    /// The most request URIs of a client.
+    const MAX_REQUEST_URIS: usize = 20;
+    /// The longest of them, in bytes (RFC 9101 §5.2).
+    const MAX_REQUEST_URI: usize = 512;
     /// The longest name, in characters.
     const MAX_NAME: usize = 200;
 
@@ -101,19 +101,34 @@ impl Client {
             return metadata("grant_types", "client_credentials needs a client that authenticates");
         }
         let method = self.token_endpoint_auth_method;
-        match (&self.jwks, method) {
-            (None, TokenEndpointAuthMethod::PrivateKeyJwt) => {
-                return metadata("jwks", "private_key_jwt needs public keys");
-            }
-            (None, _) if self.require_signed_request_object => {
-                return metadata("jwks", "request objects are verified by public keys");
-            }
-            (Some(jwks), _) => {
+        match (&self.jwks, &self.jwks_uri) {
+            (Some(_), Some(_)) => return metadata("jwks_uri", "there is a jwks as well"),
+            (Some(jwks), None) => {
                 if let Err(reason) = check_keys(jwks) {
                     return metadata("jwks", reason);
                 }
             }
+            (None, None) if method == TokenEndpointAuthMethod::PrivateKeyJwt => {
+                return metadata(
+                    "jwks",
+                    "private_key_jwt needs public keys, here or at a jwks_uri",
+                );
+            }
+            (None, None) if self.require_signed_request_object => {
+                return metadata(
+                    "jwks",
+                    "request objects are verified by public keys, here or at a jwks_uri",
+                );
+            }
             _ => {}
+        }
+        if !self.jwks_uri.iter().all(absolute) {
+            return metadata("jwks_uri", "it is an absolute URL without a fragment");
+        }
+        let short = |uri: &String| uri.len() <= Self::MAX_REQUEST_URI;
+        if self.request_uris.len() > Self::MAX_REQUEST_URIS || !self.request_uris.iter().all(short)
+        {
+            return metadata("request_uris", "there are at most 20, each of at most 512 bytes");
         }
         if self.secret.as_ref().is_some_and(auth_core::Secret::is_empty) {
             return metadata("client_secret", "it is empty");
@@ -156,76 +171,28 @@ impl Client {
         &self,
         http: Option<&dyn HttpClient>,
     ) -> Result<(), InvalidClient> {
-        let Some(uri) = &self.backchannel_logout_uri else { return Ok(()) };
-        let refuse = |reason| {
-            let (client_id, member) = (self.client_id.to_string(), "backchannel_logout_uri");
-            Err(InvalidClient::Metadata { client_id, member, reason })
-        };
-        let Some(http) = http else {
-            return refuse(
-                "the provider has nothing to send requests with: add \
-                 `.http_client(auth_fetch::SafeHttpClient::new()?)`",
-            );
-        };
-        match Url::parse(uri) {
-            Err(_) => refuse("it is no URL"),
-            Ok(uri) => http.check(&uri).or_else(|Forbidden(reason)| refuse(reason)),
-        }
-    }
-}
-
-fn check_keys(jwks: &JwkSet) -> Result<(), &'static str> {
-    if jwks.keys.is_empty() || jwks.keys.len() > Client::MAX_KEYS {
-        return Err("there are 1 to 20 keys");
-    }
-    jwks.keys.iter().try_for_each(check_key)
-}
-
-/// A public key that is long enough (RFC 7518 §3.3, §6), for an algorithm of its own kind.
-fn check_key(key: &Jwk) -> Result<(), &'static str> {
-    use KeyAlgorithm::{
-        ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512, RSA_OAEP, RSA_OAEP_256,
-        UNKNOWN_ALGORITHM,
-    };
-    let bytes = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
-    let own: &[KeyAlgorithm] = match &key.algorithm {
-        AlgorithmParameters::RSA(rsa) => {
-            let (n, e) = (bytes(&rsa.n), bytes(&rsa.e));
-            if bits(&n) < 2048 || bits(&e) < 2 || e.last().is_none_or(|last| last % 2 == 0) {
-                return Err("an RSA key has 2048 bits or more and an odd exponent over 1");
-            }
-            &[RS256, RS384, RS512, PS256, PS384, PS512, RSA_OAEP, RSA_OAEP_256]
-        }
-        AlgorithmParameters::EllipticCurve(ec) => {
-            let length = match ec.curve {
-                EllipticCurve::P256 => 32,
-                EllipticCurve::P384 => 48,
-                EllipticCurve::P521 => 66,
-                _ => return Err("the curve of an EC key is P-256, P-384 or P-521"),
+        let one = [
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+            ("jwks_uri", &self.jwks_uri),
+        ];
+        let one = one.into_iter().filter_map(|(member, uri)| Some((member, uri.as_ref()?)));
+        let many = self.request_uris.iter().map(|uri| ("request_uris", uri));
+        for (member, uri) in one.chain(many) {
+            let refuse = |reason| {
+                let client_id = self.client_id.to_string();
+                Err(InvalidClient::Metadata { client_id, member, reason })
             };
-            if [&ec.x, &ec.y].into_iter().any(|part| bytes(part).len() != length) {
-                return Err("the coordinates of an EC key are as long as its curve says");
-            }
-            &[ES256, ES384]
+            let Some(http) = http else {
+                return refuse(
+                    "the provider has nothing to send requests with: add \
+                     `.http_client(auth_fetch::SafeHttpClient::new()?)`",
+                );
+            };
+            match Url::parse(uri) {
+                Err(_) => refuse("it is no URL"),
+                Ok(uri) => http.check(&uri).or_else(|Forbidden(reason)| refuse(reason)),
+            }?;
         }
-        AlgorithmParameters::OctetKeyPair(okp) => {
-            if bytes(&okp.x).len() != 32 {
-                return Err("an OKP key has 32 bytes");
-            }
-            &[EdDSA]
-        }
-        _ => return Err("only public EC, RSA and OKP keys are taken"),
-    };
-    match key.common.key_algorithm {
-        // One that is not known here verifies nothing.
-        None | Some(UNKNOWN_ALGORITHM) => Ok(()),
-        Some(algorithm) if own.contains(&algorithm) => Ok(()),
-        Some(_) => Err("the `alg` of a key belongs to another kind of key"),
+        Ok(())
     }
-}
-
-/// The length of a number, in bits.
-fn bits(number: &[u8]) -> usize {
-    let Some(first) = number.iter().position(|byte| *byte != 0) else { return 0 };
-    (number.len() - first) * 8 - number[first].leading_zeros() as usize
 }

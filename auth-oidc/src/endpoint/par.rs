@@ -76,8 +76,8 @@ impl Push {
             return Err(Refusal::invalid_request(text).into());
         }
         let (request_uri, reference) = Reference::new(&mut cx.rng);
-        AuthorizationRequest::validate(form, client, policy, cx.tenant, Some(reference), cx.now)
-            .map_err(refusal)?;
+        AuthorizationRequest::validate(form, client, policy, Some(reference), facts, cx)
+            .map_err(|stop| stop.map(refusal))?;
         if client.is_public() {
             // Whoever knows its name may push.
             reserve_storage(&self.source, facts, cx)?.ok_or_else(|| {

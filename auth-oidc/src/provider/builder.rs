@@ -349,6 +349,10 @@ impl ProviderBuilder {
             self.passwords.unwrap_or_default(),
             self.hook.unwrap_or_else(|| Arc::new(NoHook::default())),
         );
+        let ports = match &self.http {
+            Some(http) => ports.fetching_by(http.clone()),
+            None => ports,
+        };
         let mut config = self.config;
         config.cookies = match issuer.is_secure() {
             true => CookieScope::Secure,

@@ -28,7 +28,7 @@ async fn start(setup: Setup) -> (World, SigningKey, SigningKey) {
 }
 
 /// The claims of a good object of `web`: the request of [`request`].
-fn object(world: &World) -> Value {
+pub fn object(world: &World) -> Value {
     let now = world.clock.now().as_secs();
     json!({
         "iss": "web", "aud": world.issuer, "iat": now, "exp": now + 300, "jti": "r-1",
@@ -38,7 +38,7 @@ fn object(world: &World) -> Value {
     })
 }
 
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
+pub fn with(mut claims: Value, name: &str, value: Value) -> Value {
     match value {
         Value::Null => claims.as_object_mut().unwrap().remove(name),
         value => claims.as_object_mut().unwrap().insert(name.to_owned(), value),
@@ -46,13 +46,13 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims
 }
 
-fn sign_as(key: &SigningKey, header: &Value, claims: &Value) -> String {
+pub fn sign_as(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let input = format!("{}.{}", part(header), part(claims));
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes()).unwrap()))
 }
 
-fn sign(key: &SigningKey, claims: &Value) -> String {
+pub fn sign(key: &SigningKey, claims: &Value) -> String {
     let header = json!({"alg": "ES256", "typ": "oauth-authz-req+jwt", "kid": key.kid().as_str()});
     sign_as(key, &header, claims)
 }

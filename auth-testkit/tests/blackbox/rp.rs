@@ -1,6 +1,6 @@
 //! [`RelyingParty`]: a client's server, which is told things.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub enum Answers {
 struct Inside {
     received: Arc<Mutex<Vec<Received>>>,
     answers: Arc<Mutex<VecDeque<Answers>>>,
+    published: Arc<Mutex<HashMap<String, (String, String)>>>,
 }
 
 /// A client's server on this machine.
@@ -61,6 +62,17 @@ impl RelyingParty {
 
     pub fn answers(&self, next: impl IntoIterator<Item = Answers>) {
         self.inside.answers.lock().unwrap().extend(next);
+    }
+
+    /// Has a document at `path` from now on, with this `Cache-Control`, if it is not empty.
+    pub fn publish(&self, path: &str, cache_control: &str, document: impl Into<String>) {
+        let document = (cache_control.to_owned(), document.into());
+        self.inside.published.lock().unwrap().insert(path.to_owned(), document);
+    }
+
+    /// How many requests came since the last time.
+    pub fn asked(&self) -> usize {
+        self.received().len()
     }
 
     /// What came since the last time.
@@ -124,15 +136,22 @@ async fn receive(
     let content_type = headers.get(header::CONTENT_TYPE).map(|it| it.to_str().unwrap().to_owned());
     let form = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let content_type = content_type.unwrap_or_default();
+    let published = inside.published.lock().unwrap().get(uri.path()).cloned();
     inside.received.lock().unwrap().push(Received { method, uri, content_type, form });
     let next = inside.answers.lock().unwrap().pop_front();
-    match next {
-        None => StatusCode::OK.into_response(),
-        Some(Answers::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
-        Some(Answers::RedirectTo(url)) => {
+    match (next, published) {
+        (None, None) => StatusCode::OK.into_response(),
+        (None, Some((cache_control, document))) if cache_control.is_empty() => {
+            document.into_response()
+        }
+        (None, Some((cache_control, document))) => {
+            ([(header::CACHE_CONTROL, cache_control)], document).into_response()
+        }
+        (Some(Answers::Status(status)), _) => StatusCode::from_u16(status).unwrap().into_response(),
+        (Some(Answers::RedirectTo(url)), _) => {
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, url)]).into_response()
         }
-        Some(Answers::Late(pause)) => {
+        (Some(Answers::Late(pause)), _) => {
             tokio::time::sleep(pause).await;
             StatusCode::OK.into_response()
         }

@@ -1,16 +1,17 @@
 //! `private_key_jwt` and `client_secret_jwt` (OpenID Connect Core §9, RFC 7523 §3).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use auth_core::Timestamp;
-use auth_core::decision::{Cx, Done, Facts, Reservation, Work};
+use auth_core::decision::{Cx, Done, Facts, Need, Reservation, Work};
 use auth_core::keys::{CompactJws, SecretJws};
 use auth_core::store::{Class, Key};
 use ring::digest;
 use serde_json::{Map, Value};
 
 use crate::authorize::request_object;
-use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
+use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod, keys};
 use crate::refusal::Refusal;
 use crate::stop::Stop;
 
@@ -28,13 +29,16 @@ pub(crate) fn verify(
     assertion: &str,
     facts: &Facts,
     cx: &Cx<'_>,
-) -> Result<Result<(), &'static str>, Stop<Refusal>> {
+) -> Result<Result<(), Reason>, Stop<Refusal>> {
     let client = &record.client;
     let checked = match client.token_endpoint_auth_method {
-        TokenEndpointAuthMethod::ClientSecretJwt => by_secret(record, assertion, cx),
-        _ => by_key(client, assertion),
+        TokenEndpointAuthMethod::ClientSecretJwt => {
+            by_secret(record, assertion, cx).map_err(Reason::from)
+        }
+        _ => by_key(client, assertion, facts)?,
     };
-    let claims = match checked.and_then(|claims| check(client, &claims, cx)) {
+    let checked = checked.and_then(|claims| Ok(check(client, &claims, cx)?));
+    let claims = match checked {
         Ok(claims) => claims,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -44,14 +48,17 @@ pub(crate) fn verify(
         .bytes(jti.as_ref())
         .build()
         .map_err(|error| auth_core::decision::Unavailable::Defect(error.into()))
-        .map_err(auth_core::decision::Need::from)?;
+        .map_err(Need::from)?;
     let keep_until = claims.exp.saturating_add(SKEW);
     let work = Work::Reserve { key, below: 1, keep_until };
     Ok(match facts.done(&work)? {
         Done::Reserved(Reservation::Granted(_)) => Ok(()),
-        _ => Err("its jti was used before"),
+        _ => Err("its jti was used before".into()),
     })
 }
+
+/// Why an assertion is not accepted.
+type Reason = Cow<'static, str>;
 
 struct Claims {
     jti: String,
@@ -59,10 +66,19 @@ struct Claims {
 }
 
 /// The claims that one of the client's keys has signed.
-fn by_key(client: &Client, assertion: &str) -> Result<Map<String, Value>, &'static str> {
-    let jws = CompactJws::parse(assertion).map_err(|_| "it is not a signed JWT that we accept")?;
-    not_a_request(jws.header().typ.as_deref())?;
-    client.verify(&jws).ok_or("no registered key verifies it")
+fn by_key(
+    client: &Client,
+    assertion: &str,
+    facts: &Facts,
+) -> Result<Result<Map<String, Value>, Reason>, Need> {
+    let Ok(jws) = CompactJws::parse(assertion) else {
+        return Ok(Err("it is not a signed JWT that we accept".into()));
+    };
+    if let Err(reason) = not_a_request(jws.header().typ.as_deref()) {
+        return Ok(Err(reason.into()));
+    }
+    let verified = keys::verify(client, &jws, facts)?;
+    Ok(verified.map_err(|error| error.to_string().into()))
 }
 
 /// The claims with a MAC by one of the client's secrets.
