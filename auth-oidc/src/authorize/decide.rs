@@ -97,7 +97,9 @@ impl Authorize {
             None => None,
         };
         let signed_in = session.as_ref().map(|session| &session.value.sign_in);
-        let interaction = before_login(&request, signed_in, cx.now)?;
+        let seen = signed_in.map(|it| self.policy.config.subject_for(client, &it.subject));
+        let seen = seen.transpose()?;
+        let interaction = before_login(&request, signed_in.zip(seen.as_deref()), cx.now)?;
         let browser = self.browser.clone().unwrap_or_else(|| Browser::new(&mut cx.rng));
         let proceed = Proceed {
             policy: &self.policy,

@@ -21,20 +21,21 @@ pub(crate) enum Interaction {
     SelectAccount,
 }
 
-/// Decides whether the session that is there, if any, will do.
+/// Decides whether the session that is there, if any, will do. The person is told by their sign-in, and by the
+/// identifier that the client knows.
 pub(crate) fn before_login(
     request: &AuthorizationRequest,
-    session: Option<&SignIn>,
+    session: Option<(&SignIn, &str)>,
     now: Timestamp,
 ) -> Result<Interaction, RedirectError> {
     let to = &request.redirect;
-    let Some(sign_in) = session else {
+    let Some((sign_in, seen)) = session else {
         return match request.prompt.none {
             true => Err(RedirectError::new(to, ErrorCode::LoginRequired, "nobody is signed in")),
             false => Ok(Interaction::Login),
         };
     };
-    check_hint(request, sign_in)?;
+    check_hint(request, seen)?;
     let adequate = !request.prompt.login
         && request.max_age != Some(0)
         && is_recent(request, sign_in, now)
@@ -54,10 +55,11 @@ pub(crate) fn before_login(
 pub(crate) fn after_login(
     request: &AuthorizationRequest,
     sign_in: &SignIn,
+    seen: &str,
     requested_at: Timestamp,
 ) -> Result<(), RedirectError> {
     let to = &request.redirect;
-    check_hint(request, sign_in)?;
+    check_hint(request, seen)?;
     let renewed = !request.prompt.login || sign_in.auth_time >= requested_at;
     if !renewed || !is_recent(request, sign_in, requested_at) {
         let text = "the sign-in is older than the request permits";
@@ -91,9 +93,9 @@ pub(crate) fn consent_needed(
     Ok(needed)
 }
 
-fn check_hint(request: &AuthorizationRequest, sign_in: &SignIn) -> Result<(), RedirectError> {
+fn check_hint(request: &AuthorizationRequest, seen: &str) -> Result<(), RedirectError> {
     match &request.hinted_subject {
-        Some(hinted) if hinted != sign_in.subject.as_str() => {
+        Some(hinted) if hinted != seen => {
             let text = "somebody else is signed in than the one that id_token_hint names";
             Err(RedirectError::new(&request.redirect, ErrorCode::LoginRequired, text))
         }

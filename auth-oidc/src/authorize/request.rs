@@ -35,7 +35,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) max_age: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) login_hint: Option<String>,
-    /// The subject of `id_token_hint`, verified.
+    /// The subject of `id_token_hint`, verified, or of `claims`: as the client knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hinted_subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

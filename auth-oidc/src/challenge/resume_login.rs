@@ -65,7 +65,8 @@ impl ResumeLogin {
         facts.require(self.asks(request, &login, &subject, cx))?;
         let record = live_client(request, facts)?;
         let client = &record.value.client;
-        after_login(request, &login.sign_in, settled.value.challenge.asked_at)?;
+        let seen = self.policy.config.subject_for(client, &login.sign_in.subject)?;
+        after_login(request, &login.sign_in, &seen, settled.value.challenge.asked_at)?;
         let Some(browser) = &self.browser else { return Err(not_found().into()) };
 
         let mut batch = cx.batch();

@@ -5,7 +5,7 @@ use auth_core::{Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
 
 use crate::client::{
-    AccessTokenFormat, ClaimMapper, Client, ClientKeys, GrantType, ResponseType,
+    AccessTokenFormat, ClaimMapper, Client, ClientKeys, GrantType, ResponseType, SubjectType,
     TokenEndpointAuthMethod,
 };
 
@@ -37,6 +37,8 @@ impl Client {
             require_signed_request_object: false,
             userinfo_signed_response_alg: None,
             introspection_signed_response_alg: None,
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             skip_consent: false,
             introspect_any: false,
             claim_mappers: Vec::new(),
@@ -241,6 +243,22 @@ impl Client {
     #[must_use]
     pub fn require_signed_request_object(mut self) -> Self {
         self.require_signed_request_object = true;
+        self
+    }
+
+    /// Which gets identifiers of people that other clients do not get (OpenID Connect Core §8); the provider needs
+    /// [pairwise subjects](crate::ProviderBuilder::pairwise_subjects) for it.
+    #[must_use]
+    pub fn pairwise(mut self) -> Self {
+        self.subject_type = SubjectType::Pairwise;
+        self
+    }
+
+    /// Whose identifiers of people are those of all clients of this URI, where a JSON list of their redirect URIs
+    /// stands.
+    #[must_use]
+    pub fn sector_identifier_uri(mut self, uri: impl Into<String>) -> Self {
+        self.sector_identifier_uri = Some(uri.into());
         self
     }
 

@@ -11,6 +11,7 @@ mod record;
 mod redirect_uri;
 mod registry;
 mod response_type;
+mod subject_type;
 mod validate;
 
 pub use auth_method::TokenEndpointAuthMethod;
@@ -23,4 +24,5 @@ pub use record::generate_client_secret;
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use registry::{ClientError, Clients};
 pub use response_type::ResponseType;
+pub use subject_type::{PairwiseSubjects, ShortSecret, SubjectType};
 pub use validate::InvalidClient;

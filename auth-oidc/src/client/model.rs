@@ -7,7 +7,7 @@ use auth_core::{ClientId, Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::client::{ClaimMapper, GrantType, ResponseType, TokenEndpointAuthMethod};
+use crate::client::{ClaimMapper, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
 
 /// A client's metadata (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2).
 ///
@@ -100,6 +100,13 @@ pub struct Client {
     /// What signs introspections that it asks for as JWTs (RFC 9701); the provider's default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<SigningAlgorithm>,
+    /// Which identifiers of people it gets.
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
+    /// Where the redirect URIs stand of all clients that share them (OpenID Connect Dynamic Client Registration
+    /// §5); needed if those of this one have several hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
     /// First party: people are not asked for consent.
     #[serde(default)]
     pub skip_consent: bool,

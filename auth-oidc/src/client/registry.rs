@@ -8,13 +8,15 @@ use auth_core::job::enqueue;
 use auth_core::keys::SecretJws;
 use auth_core::record::{Shadow, Tag, TypedKey};
 use auth_core::store::{BatchBuilder, Main, When, Write};
-use auth_core::{ClientId, HttpClient, Secret, Tenant};
+use auth_core::{ClientId, Fetch, HttpClient, Secret, Tenant};
 use subtle::ConstantTimeEq;
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::client::record::{ClientRecord, SecretAtRest, StoredSecret, is_generated, sha256};
 use crate::client::{Client, InvalidClient, TokenEndpointAuthMethod};
 use crate::deletion::DeleteClient;
+use crate::provider::Config;
 
 /// The registered clients of a provider.
 #[derive(Debug, Clone)]
@@ -22,8 +24,7 @@ pub struct Clients {
     pub(crate) driver: Driver,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) http: Option<Arc<dyn HttpClient>>,
-    /// Whether a deletion looks for records that stand in no index.
-    pub(crate) unindexed: bool,
+    pub(crate) config: Arc<Config>,
 }
 
 /// A client could not be registered or changed.
@@ -56,6 +57,8 @@ impl Clients {
     pub async fn put(&self, client: Client) -> Result<(), ClientError> {
         client.validate()?;
         client.check_outgoing(self.http.as_deref())?;
+        client.check_subjects(self.config.pairwise_subjects.as_ref())?;
+        self.check_sector(&client).await?;
         let method = client.token_endpoint_auth_method;
         let secret = match &client.secret {
             Some(secret) => Some(self.given(&client.client_id, method, secret).await?),
@@ -117,7 +120,34 @@ impl Clients {
     /// # Errors
     /// [`ClientError`].
     pub async fn delete(&self, id: &ClientId) -> Result<(), ClientError> {
-        self.apply(Change::Delete { id: id.clone(), unindexed: self.unindexed }).await
+        self.apply(Change::Delete { id: id.clone(), unindexed: self.config.unindexed_records })
+            .await
+    }
+
+    /// Reads the list of redirect URIs of the client's sector, if the client changed what it says of them.
+    async fn check_sector(&self, client: &Client) -> Result<(), ClientError> {
+        let Some(Ok(url)) = client.sector_identifier_uri.as_deref().map(Url::parse) else {
+            return Ok(());
+        };
+        let refuse = |reason| {
+            let (client_id, member) = (client.client_id.to_string(), "sector_identifier_uri");
+            Err(InvalidClient::Metadata { client_id, member, reason }.into())
+        };
+        let known = self.record(&client.client_id).await?.map(|record| record.client);
+        if known.is_some_and(|known| {
+            known.sector_identifier_uri == client.sector_identifier_uri
+                && known.redirect_uris == client.redirect_uris
+        }) {
+            return Ok(());
+        }
+        // What is there now counts, since whoever was refused mends it and comes again.
+        match self.driver.ports().documents.get(&Fetch::of(url).anew()).await {
+            Err(_) => refuse("it cannot be read; the log says why"),
+            Ok(document) if !client.is_of_sector(&document) => refuse(
+                "what is there is no JSON list of strings that has each of the redirect URIs",
+            ),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// A secret in the form in which it is kept.

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::client::keys::check_keys;
 use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
-use crate::client::{Client, GrantType, ResponseType, TokenEndpointAuthMethod};
+use crate::client::{AccessTokenFormat, Client, GrantType, ResponseType, TokenEndpointAuthMethod};
 
 /// A client cannot be registered (RFC 7591 §3.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +81,23 @@ impl Client {
         let absolute = |uri: &String| Url::parse(uri).is_ok_and(|uri| uri.fragment().is_none());
         if !self.backchannel_logout_uri.iter().all(absolute) {
             return metadata("backchannel_logout_uri", "it is an absolute URL without a fragment");
+        }
+        if !self.sector_identifier_uri.iter().all(absolute) {
+            return metadata("sector_identifier_uri", "it is an absolute URL without a fragment");
+        }
+        if !self.subject_type.is_public() {
+            if self.access_token_format == Some(AccessTokenFormat::Jwt) {
+                return metadata(
+                    "access_token_format",
+                    "access tokens of a client with pairwise subjects are opaque",
+                );
+            }
+            if self.sector().is_none() && !self.redirect_uris.is_empty() {
+                return metadata(
+                    "sector_identifier_uri",
+                    "pairwise subjects need one: the redirect URIs have several hosts, or none",
+                );
+            }
         }
         let by_browser = [GrantType::AuthorizationCode, GrantType::Implicit];
         if by_browser.into_iter().any(|grant| self.may_use(grant)) && self.redirect_uris.is_empty()
@@ -174,6 +191,7 @@ impl Client {
         let one = [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("jwks_uri", &self.jwks_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
         ];
         let one = one.into_iter().filter_map(|(member, uri)| Some((member, uri.as_ref()?)));
         let many = self.request_uris.iter().map(|uri| ("request_uris", uri));

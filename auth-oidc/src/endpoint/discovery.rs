@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::authorize::ResponseMode;
-use crate::client::{GrantType, ResponseType, TokenEndpointAuthMethod};
+use crate::client::{GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
 use crate::endpoint::answer::unavailable;
 use crate::endpoint::jwks::public;
 use crate::endpoint::path;
@@ -32,7 +32,7 @@ struct Metadata<'a> {
     response_types_supported: Vec<&'static str>,
     response_modes_supported: [&'static str; 3],
     grant_types_supported: Vec<&'static str>,
-    subject_types_supported: [&'static str; 1],
+    subject_types_supported: Vec<&'static str>,
     id_token_signing_alg_values_supported: Vec<&'static str>,
     userinfo_signing_alg_values_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: Vec<&'static str>,
@@ -93,6 +93,9 @@ fn written(provider: &Provider) -> Bytes {
         TokenEndpointAuthMethod::PrivateKeyJwt,
     ]
     .map(TokenEndpointAuthMethod::as_str);
+    let subject_types = [SubjectType::Public, SubjectType::Pairwise]
+        .into_iter()
+        .filter(|it| *it == SubjectType::Public || config.pairwise_subjects.is_some());
     let metadata = Metadata {
         issuer: issuer.as_str(),
         authorization_endpoint: issuer.url(path::AUTHORIZATION),
@@ -110,7 +113,7 @@ fn written(provider: &Provider) -> Bytes {
         response_types_supported: permitted.iter().map(|known| known.as_str()).collect(),
         response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str),
         grant_types_supported: grant_types.map(GrantType::as_str).collect(),
-        subject_types_supported: ["public"],
+        subject_types_supported: subject_types.map(SubjectType::as_str).collect(),
         id_token_signing_alg_values_supported: ours.clone(),
         userinfo_signing_alg_values_supported: ours.clone(),
         introspection_signing_alg_values_supported: ours,

@@ -102,7 +102,14 @@ impl Introspect {
             // A client that is a moment old justifies no no.
             facts.require(Asks::none().read(&ClientRecord::at(&caller.client_id)))?;
         }
-        let visible = live.filter(|(live, token_use)| may_see(caller, live, token_use));
+        let mut visible = live.filter(|(live, token_use)| may_see(caller, live, token_use));
+        if let Some((live, _)) =
+            visible.as_mut().filter(|(live, _)| live.client_id == caller.client_id)
+            && let Some(subject) = &live.subject
+        {
+            let config = &self.request.policy.config;
+            live.subject = Some(Subject::from(&*config.subject_for(caller, subject)?));
+        }
         let active = visible.map(|(live, token_use)| Active { live, token_use });
         match self.signed {
             true => Ok(Said::Signed(self.sign(active.as_ref(), caller, cx)?)),

@@ -109,8 +109,9 @@ impl Decision for UserInfo {
             requested: Some(&live.requested),
         }
         .claims(facts)?;
-        claims.insert("sub".to_owned(), json!(subject));
         let client = &client.value.client;
+        let sub = self.policy.config.subject_for(client, &subject)?;
+        claims.insert("sub".to_owned(), json!(sub));
         let Some(algorithm) = client.userinfo_signed_response_alg else {
             return Ok(Outcome::answer(Said::Plain(claims)));
         };

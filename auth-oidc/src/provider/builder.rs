@@ -19,7 +19,7 @@ use auth_core::{
 };
 use tracing::warn;
 
-use crate::client::Client;
+use crate::client::{Client, PairwiseSubjects};
 use crate::deletion::{DeleteClient, DeleteSubject};
 use crate::endpoint::{self, path};
 use crate::provider::notices::DeliverNotices;
@@ -237,6 +237,12 @@ impl ProviderBuilder {
     /// Whose `X-Forwarded-For` is believed.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.config.trusted_proxies = proxies;
+        self
+    }
+
+    /// Permits clients with identifiers of people of their own ([`Client::pairwise`]).
+    pub fn pairwise_subjects(mut self, subjects: PairwiseSubjects) -> Self {
+        self.config.pairwise_subjects = Some(subjects);
         self
     }
 

@@ -1,12 +1,14 @@
 //! Policies as values: what a provider does when nobody says otherwise.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use auth_core::Scopes;
+use auth_core::decision::Unavailable;
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::keys::SigningAlgorithm;
+use auth_core::{Scopes, Subject};
 
-use crate::client::{AccessTokenFormat, ResponseType};
+use crate::client::{AccessTokenFormat, Client, PairwiseSubjects, ResponseType};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -192,6 +194,8 @@ pub struct Config {
     pub deadline: Duration,
     /// Whether clients may watch the session from a page (OpenID Connect Session Management 1.0). Default: no.
     pub session_management: bool,
+    /// Who makes the identifiers of clients with pairwise subjects. Default: nobody, and there are none.
+    pub pairwise_subjects: Option<PairwiseSubjects>,
     /// Whether a deletion also looks through all grants, codes, sessions and consents for records that stand in
     /// no index, since a version of the program before the index wrote them. Default: yes.
     pub unindexed_records: bool,
@@ -216,6 +220,7 @@ impl Default for Config {
             cookies: CookieScope::Secure,
             deadline: Duration::from_secs(10),
             session_management: false,
+            pairwise_subjects: None,
             unindexed_records: true,
         }
     }
@@ -250,6 +255,15 @@ const STANDARD_SCOPES: [(&str, &[&str]); 6] = [
 ];
 
 impl Config {
+    /// The identifier by which `client` knows a person.
+    pub(crate) fn subject_for<'a>(
+        &self,
+        client: &Client,
+        subject: &'a Subject,
+    ) -> Result<Cow<'a, str>, Unavailable> {
+        PairwiseSubjects::seen_by(self.pairwise_subjects.as_ref(), client, subject)
+    }
+
     /// Every scope that is known here.
     #[must_use]
     pub fn known_scopes(&self) -> Scopes {

@@ -96,8 +96,8 @@ impl Provider {
     #[must_use]
     pub fn clients(&self) -> Clients {
         let (driver, tenant) = (self.inner.driver.clone(), self.inner.tenant.clone());
-        let (http, unindexed) = (self.inner.http.clone(), self.config().unindexed_records);
-        Clients { driver, tenant, http, unindexed }
+        let (http, config) = (self.inner.http.clone(), self.inner.config.clone());
+        Clients { driver, tenant, http, config }
     }
 
     /// The provider as something to mount.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
 use auth_core::outbox::Event;
 use auth_core::store::Write;
 use auth_core::{ClientId, Secret, SessionId, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::client::ClientRecord;
+use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::token::sign;
 
@@ -59,8 +59,9 @@ pub(crate) struct LogoutToken {
 
 impl SignLogout {
     /// §2.4; without a `nonce`, so that nobody takes it for an id token.
-    fn claims(&self, cx: &Cx<'_>) -> Map<String, Value> {
+    fn claims(&self, client: &Client, cx: &Cx<'_>) -> Result<Map<String, Value>, Unavailable> {
         let LogoutNotice { client_id, sid, subject, .. } = &self.notice;
+        let subject = self.policy.config.subject_for(client, subject)?;
         let mut claims = Map::new();
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         put("iss", json!(cx.tenant.issuer.as_str()));
@@ -71,7 +72,7 @@ impl SignLogout {
         put("sub", json!(subject));
         put("sid", json!(sid));
         put("events", json!({ EVENT: {} }));
-        claims
+        Ok(claims)
     }
 }
 
@@ -100,7 +101,7 @@ impl Decision for SignLogout {
         };
         let default = self.policy.config.tokens.signing_algorithm;
         let algorithm = client.id_token_signed_response_alg.unwrap_or(default);
-        let token = sign(&self.policy.keys, algorithm, TYP, &self.claims(cx), facts, cx)?;
+        let token = sign(&self.policy.keys, algorithm, TYP, &self.claims(client, cx)?, facts, cx)?;
         Ok(Outcome::answer(Some(LogoutToken { uri, token })))
     }
 }

@@ -76,7 +76,9 @@ impl EndSession {
         };
         let sign_in = &session.value.sign_in;
         if let Some(hint) = &hint {
-            if hint.subject != sign_in.subject.as_str() {
+            let seen =
+                client.map(|client| self.policy.config.subject_for(client, &sign_in.subject));
+            if seen.transpose()?.is_none_or(|seen| seen != hint.subject) {
                 let text =
                     "the parameter 'id_token_hint' names somebody else than who is signed in";
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());

@@ -79,7 +79,7 @@ impl IdTokenRequest<'_> {
         let client_id = &self.client.client_id;
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         put("iss", json!(cx.tenant.issuer.as_str()));
-        put("sub", json!(sign_in.subject));
+        put("sub", json!(self.config.subject_for(self.client, &sign_in.subject)?));
         put("aud", json!(client_id));
         put("azp", json!(client_id));
         put("iat", json!(cx.now.as_secs()));

@@ -33,7 +33,7 @@ async fn told(setup: Setup) -> (World, RelyingParty) {
 }
 
 /// The tokens of somebody who signs in at a client, by the session of the browser if there is one.
-async fn at(world: &World, browser: &Browser, client: &str, callback: &str) -> Tokens {
+pub async fn at(world: &World, browser: &Browser, client: &str, callback: &str) -> Tokens {
     let request = request(client).set("redirect_uri", callback).set("scope", "openid");
     let callback_with = authorize(world, browser, &ALICE, &request).await.callback();
     let form = [
@@ -45,13 +45,13 @@ async fn at(world: &World, browser: &Browser, client: &str, callback: &str) -> T
     Tokens::of(&token(world, By::Basic(client, SECRET), &form).await)
 }
 
-async fn sign_out(world: &World, browser: &Browser, tokens: &Tokens) {
+pub async fn sign_out(world: &World, browser: &Browser, tokens: &Tokens) {
     let url = logout_url(world, &[("id_token_hint", &tokens.id)]);
     assert_page(&open(world, browser, &url).await.page(), 200);
 }
 
 /// Delivers what is due.
-async fn deliver(world: &World) -> auth_core::outbox::Worked {
+pub async fn deliver(world: &World) -> auth_core::outbox::Worked {
     world.provider.worker().run_once().await.unwrap()
 }
 

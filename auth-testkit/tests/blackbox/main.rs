@@ -42,6 +42,7 @@ mod logout;
 mod logout_session;
 mod ored;
 mod outage;
+mod pairwise;
 mod par;
 mod pkce;
 mod ports;

@@ -106,7 +106,11 @@ impl ProviderBuilder {
     pub(super) fn check_clients(&self, problems: &mut Vec<Problem>) {
         let known = self.config.known_scopes();
         for client in &self.clients {
-            let checks = [client.validate(), client.check_outgoing(self.http.as_deref())];
+            let checks = [
+                client.validate(),
+                client.check_outgoing(self.http.as_deref()),
+                client.check_subjects(self.config.pairwise_subjects.as_ref()),
+            ];
             let failed = checks.into_iter().filter_map(Result::err);
             problems.extend(failed.map(|error| Problem::Client(error.into())));
             for scope in client.scope.iter().filter(|scope| !known.contains(scope)) {
