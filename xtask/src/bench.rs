@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure
-    #[arg(value_enum, default_value_t = Bench::Engine)]
+    #[arg(value_enum, default_value_t = Bench::Peer)]
     bench: Bench,
     /// Print JSON, and leave docs/benchmarks.md as it is
     #[arg(long)]
@@ -21,10 +21,10 @@ pub(crate) struct Arguments {
 }
 
 /// A benchmark program, with its own section of docs/benchmarks.md.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Bench {
-    /// The engine alone, on the store in memory
-    Engine,
+    /// Beside another provider, on the store in memory
+    Peer,
     /// The engine on SQLite, PostgreSQL and Redis
     Store,
 }
@@ -32,21 +32,21 @@ enum Bench {
 impl Bench {
     fn example(self) -> &'static str {
         match self {
-            Self::Engine => "bench",
+            Self::Peer => "bench",
             Self::Store => "bench_store",
         }
     }
 
     fn section(self) -> &'static str {
         match self {
-            Self::Engine => "The engine alone",
+            Self::Peer => "Beside another provider",
             Self::Store => "On a database",
         }
     }
 
     fn needs(self) -> &'static [Server] {
         match self {
-            Self::Engine => &[],
+            Self::Peer => &[],
             Self::Store => &[Server::Postgres, Server::Redis],
         }
     }
@@ -59,7 +59,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
     if !bench.needs().is_empty() {
         component::provide_servers(workspace, true);
     }
-    let servers = Servers::start(bench.needs());
+    let mut servers = Servers::start(bench.needs());
+    if bench == Bench::Peer {
+        let (variable, node) = component::provide_peer(workspace)?;
+        servers.name(variable, node);
+    }
     let told = if arguments.json { vec!["--json".to_owned()] } else { Vec::new() };
     let program = Program { package: "auth-testkit", example: bench.example(), arguments: told };
     let (command, printed) = program.run_optimised(workspace, &servers, "production")?;

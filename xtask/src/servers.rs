@@ -100,6 +100,11 @@ impl Servers {
         servers
     }
 
+    /// Also tells programs where something else is.
+    pub(crate) fn name(&mut self, variable: &'static str, path: impl Into<OsString>) {
+        self.variables.push((variable, path.into()));
+    }
+
     /// Variables for the programs that use the servers.
     pub(crate) fn variables(&self) -> &[(&'static str, OsString)] {
         &self.variables

@@ -1,18 +1,14 @@
 //! CPU time of ours and of the floor, by turns.
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
-use cpu_time::{ProcessTime, ThreadTime};
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-use crate::callers::{Callers, encode};
-use crate::floor::Floor;
 use crate::operation::Operation;
 use crate::scene::{Failure, Scene, Session};
+use crate::served::callers::{Callers, encode};
+use crate::served::cpu::{median, one_worker, serve, time};
+use crate::served::floor::Floor;
 
 /// Pairs of batches, of ours and of the floor. A machine that is shared is faster now and slower then: only what was
 /// measured one right after the other is compared.
@@ -48,12 +44,6 @@ impl Cost {
     }
 }
 
-fn median(of: impl Iterator<Item = f64>) -> f64 {
-    let mut of: Vec<f64> = of.collect();
-    of.sort_unstable_by(f64::total_cmp);
-    of[of.len() / 2]
-}
-
 /// An operation on a server that is busy, and on one that sleeps in between.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
@@ -63,8 +53,7 @@ pub(crate) struct Measured {
 
 impl Bench {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let server = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(Self { server })
+        Ok(Self { server: one_worker()? })
     }
 
     pub(crate) fn measure(
@@ -74,8 +63,8 @@ impl Bench {
         session: &Session,
         floor: &Floor,
     ) -> Result<Measured, Failure> {
-        let mounted = self.serve(auth_axum::mount(ours.provider.engine()))?;
-        let bare = self.serve(floor.router())?;
+        let mounted = serve(&self.server, auth_axum::mount(ours.provider.engine()))?;
+        let bare = serve(&self.server, floor.router())?;
         let turns = |callers: usize| {
             let mut to_ours = Callers::connect(mounted, callers)?;
             let mut to_floor = Callers::connect(bare, callers)?;
@@ -99,26 +88,4 @@ impl Bench {
         };
         Ok(Measured { busy: turns(MANY)?, one_caller: turns(1)? })
     }
-
-    fn serve(&self, router: Router) -> Result<SocketAddr, Failure> {
-        self.server.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = listener.local_addr()?;
-            // It ends with the program; until then its failures are those of requests.
-            tokio::spawn(axum::serve(listener, router).into_future());
-            Ok(address)
-        })
-    }
-}
-
-/// The time that the process worked, but for what the callers did.
-fn time(calls: impl FnOnce() -> Result<(), Failure>) -> Result<Duration, Failure> {
-    // The kernel counts the time of another thread once that one has gone to sleep.
-    let settle = || std::thread::sleep(Duration::from_millis(3));
-    settle();
-    let (process, thread) = (ProcessTime::now(), ThreadTime::now());
-    calls()?;
-    settle();
-    let (process, thread) = (process.elapsed(), thread.elapsed());
-    Ok(process.saturating_sub(thread))
 }

@@ -1,13 +1,15 @@
 //! The statements by tokio-postgres alone.
 
+use async_trait::async_trait;
 use auth_core::store::{Batch, Key, NewRecord, TenantId, Timestamp, When, Write};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement as Prepared};
 
 use crate::cpu::MANY;
 use crate::floor_sqlite::renew;
-use crate::recorded::Statement;
 use crate::scene::Failure;
+use crate::served::floor::Driver;
+use crate::served::recorded::Statement;
 
 /// A connection for each caller.
 pub(crate) struct PostgresFloor(Vec<Connection>);
@@ -28,8 +30,11 @@ impl PostgresFloor {
         }
         Ok(Self(connections))
     }
+}
 
-    pub(crate) async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
+#[async_trait]
+impl Driver for PostgresFloor {
+    async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
         let connection = &self.0[number as usize % MANY];
         match statement {
             Statement::Get(keys) => connection.get(keys).await,

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use auth_core::store::{Batch, Key, NewRecord, TenantId, When, Write};
 use auth_sqlite::SqliteOptions;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::recorded::Statement;
 use crate::scene::Failure;
+use crate::served::floor::Driver;
+use crate::served::recorded::Statement;
 
 /// A connection that reads on the caller's thread, and one that commits on a thread for blocking work.
 pub(crate) struct SqliteFloor {
@@ -29,8 +31,11 @@ impl SqliteFloor {
         };
         Ok(Self { reader: Mutex::new(connect()?), writer: Arc::new(Mutex::new(connect()?)) })
     }
+}
 
-    pub(crate) async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
+#[async_trait]
+impl Driver for SqliteFloor {
+    async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
         match statement {
             Statement::Get(keys) => {
                 let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

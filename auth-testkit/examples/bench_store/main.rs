@@ -15,16 +15,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod callers;
 mod cpu;
-mod floor;
+mod driver;
 mod floor_postgres;
 mod floor_sqlite;
 mod operation;
-mod recorded;
 #[path = "../scene/mod.rs"]
 #[allow(dead_code, reason = "proofs use more of it")]
 mod scene;
+#[path = "../served/mod.rs"]
+mod served;
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ use serde_json::{Value, json};
 use testbed::{Backend, Database};
 
 use cpu::{Bench, Cost, MANY, Measured};
-use floor::{Driver, Floor};
 use operation::Operation;
-use recorded::Recorder;
 use scene::{Failure, Scene, Session};
+use served::floor::{Driver, Floor};
+use served::recorded::Recorder;
 
 /// Of both, ours and the floor; the one that docs/operations/replicas.md recommends.
 #[global_allocator]
@@ -100,7 +100,7 @@ struct Stage {
     /// The same provider, watched.
     seen: Scene,
     recorder: Arc<Recorder>,
-    driver: Driver,
+    driver: Arc<dyn Driver>,
     _database: Database,
 }
 
@@ -112,14 +112,14 @@ impl Stage {
         let recorder = Recorder::new(store.clone());
         let seen = Scene::open(recorder.clone(), SystemClock::default()).await?;
         let ours = Scene::open(store, SystemClock::default()).await?;
-        let driver = Driver::open(&database).await?;
+        let driver = driver::open(&database).await?;
         let session = ours.sign_in("alice").await?;
         Ok(Some(Self { ours, session, seen, recorder, driver, _database: database }))
     }
 
     async fn floor(&self, operation: Operation) -> Result<Floor, Failure> {
         let plan = operation.record(&self.seen, &self.session, &self.recorder).await?;
-        Ok(Floor::new(plan, self.driver.clone()))
+        Ok(Floor::new(plan, &self.driver))
     }
 }
 

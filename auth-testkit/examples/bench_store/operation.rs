@@ -4,12 +4,12 @@ use auth_core::http::{Listener, Request, dispatch};
 use bytes::Bytes;
 use http::{Response, header};
 
-use crate::callers::{Callers, Encoded, encode};
-use crate::recorded::{Recorder, Statement};
 use crate::scene::{
     Failure, Scene, Session, authorization, client_credentials, code_of, introspection, redemption,
     refresh,
 };
+use crate::served::callers::{Callers, Encoded, encode};
+use crate::served::recorded::{Recorder, Step};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -17,17 +17,6 @@ pub(crate) enum Operation {
     ClientCredentials,
     Refresh,
     CodeFlow,
-}
-
-/// A request that was seen, with what it led to.
-#[derive(Debug, Clone)]
-pub(crate) struct Step {
-    pub(crate) request: Request,
-    pub(crate) statements: Vec<Statement>,
-    /// Signatures that its answer needs.
-    pub(crate) signatures: usize,
-    pub(crate) location: Option<String>,
-    pub(crate) body: Bytes,
 }
 
 impl Operation {
@@ -113,15 +102,7 @@ impl Operation {
             send(redemption(&code_of(answer.headers())?)?).await?;
         }
         let step = async |request: Request| {
-            recorder.take();
-            let response = send(request.clone()).await?;
-            let location = response.headers().get(header::LOCATION);
-            let location = location.and_then(|text| text.to_str().ok()).map(str::to_owned);
-            let body = response.into_body();
-            let statements = recorder.take();
-            // Nothing else of these is a JWT.
-            let signatures = usize::from(find(&body, b"\"id_token\""));
-            Ok::<_, Failure>(Step { request, statements, signatures, location, body })
+            Ok::<_, Failure>(Step::watch(&*engine, recorder, request).await?.0)
         };
         let mut steps = vec![step(second).await?];
         if self == Self::CodeFlow {
@@ -132,8 +113,4 @@ impl Operation {
         }
         Ok(steps)
     }
-}
-
-fn find(body: &[u8], what: &[u8]) -> bool {
-    body.windows(what.len()).any(|window| window == what)
 }

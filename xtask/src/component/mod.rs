@@ -5,6 +5,7 @@ mod browser;
 mod debian;
 mod fonts;
 mod node;
+mod peer;
 mod previous;
 mod python;
 mod server;
@@ -12,7 +13,7 @@ mod stamp;
 
 use std::path::PathBuf;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::progress::Step;
 use crate::workspace::Workspace;
 
@@ -44,6 +45,18 @@ pub(crate) const ALL: &[Component] = &[
     server::PGBOUNCER,
     previous::VERSIONS,
 ];
+
+/// Looks for the provider that benchmarks compare with, and gets it: the variable that tells where it is.
+pub(crate) fn provide_peer(workspace: &Workspace) -> Outcome<(&'static str, PathBuf)> {
+    let component = &peer::PEER;
+    match (component.provide(workspace, true), component.variable) {
+        (Presence::Found(path), Some(variable)) => Ok((variable, path)),
+        (Presence::Missing(reason), _) => {
+            Err(Failure::new(format!("{reason}: {}", component.by_hand)))
+        }
+        (Presence::Found(_), None) => Err(Failure::new("the peer has no variable")),
+    }
+}
 
 /// Looks for those that proofs and benchmarks run beside, and gets them.
 pub(crate) fn provide_servers(workspace: &Workspace, may_install: bool) {

@@ -34,10 +34,21 @@ impl Callers {
         &mut self,
         requests: &[Encoded],
     ) -> Result<Vec<Response<Bytes>>, Failure> {
+        self.send(requests)?;
+        self.receive(requests.len())
+    }
+
+    /// Sends requests, one for each client.
+    pub(crate) fn send(&mut self, requests: &[Encoded]) -> Result<(), Failure> {
         for (connection, request) in self.0.iter_mut().zip(requests) {
             connection.get_mut().write_all(request)?;
         }
-        self.0.iter_mut().zip(requests).map(|(connection, _)| read(connection)).collect()
+        Ok(())
+    }
+
+    /// Reads as many answers, one for each client.
+    pub(crate) fn receive(&mut self, count: usize) -> Result<Vec<Response<Bytes>>, Failure> {
+        self.0.iter_mut().take(count).map(read).collect()
     }
 }
 
@@ -70,7 +81,7 @@ fn read(connection: &mut BufReader<TcpStream>) -> Result<Response<Bytes>, Failur
         connection.read_line(&mut line)?;
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         let name = HeaderName::from_bytes(name.as_bytes())?;
-        response.headers_mut().insert(name, HeaderValue::from_str(value)?);
+        response.headers_mut().append(name, HeaderValue::from_str(value)?);
     }
     let length =
         response.headers().get(header::CONTENT_LENGTH).ok_or("an answer without length")?;

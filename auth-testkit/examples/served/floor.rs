@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use auth_core::http::Request;
 use auth_core::keys::{SigningAlgorithm, SigningKey};
 use axum::Router;
@@ -17,45 +18,16 @@ use http::{Response, StatusCode, header};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{aead, digest};
 use serde_json::Value;
-use testbed::{Backend, Database};
 use url::form_urlencoded;
 
-use crate::floor_postgres::PostgresFloor;
-use crate::floor_sqlite::SqliteFloor;
-use crate::operation::Step;
-use crate::recorded::Statement;
 use crate::scene::Failure;
+use crate::served::recorded::{Statement, Step};
 
-/// A bare driver on the database that the provider uses.
-#[derive(Clone)]
-pub(crate) enum Driver {
-    Sqlite(Arc<SqliteFloor>),
-    Postgres(Arc<PostgresFloor>),
-}
-
-impl Driver {
-    pub(crate) async fn open(database: &Database) -> Result<Self, Failure> {
-        let spec = database.spec();
-        Ok(match database.backend() {
-            Backend::Sqlite => {
-                let file = spec.strip_prefix("sqlite:").ok_or("no file")?;
-                Self::Sqlite(Arc::new(SqliteFloor::open(file)?))
-            }
-            Backend::Postgres | Backend::Tiered => {
-                let spec = spec.strip_prefix("tiered:").unwrap_or(&spec);
-                let postgres = spec.split(' ').next().unwrap_or(spec);
-                Self::Postgres(Arc::new(PostgresFloor::open(postgres).await?))
-            }
-            other => return Err(format!("there is no floor for {}", other.name()).into()),
-        })
-    }
-
-    async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure> {
-        match self {
-            Self::Sqlite(driver) => driver.run(statement, number).await,
-            Self::Postgres(driver) => driver.run(statement, number).await,
-        }
-    }
+/// A bare driver of a store.
+#[async_trait]
+pub(crate) trait Driver: Send + Sync + 'static {
+    /// Runs a statement; the number is that of the call, for the keys of new records.
+    async fn run(&self, statement: &Statement, number: u64) -> Result<(), Failure>;
 }
 
 /// The steps of an operation, done barely.
@@ -67,23 +39,25 @@ pub(crate) struct Floor {
 struct Handler {
     step: Step,
     answer: Option<Value>,
-    driver: Driver,
-    key: SigningKey,
+    driver: Arc<dyn Driver>,
+    keys: Vec<SigningKey>,
     seal: aead::LessSafeKey,
     random: SystemRandom,
     calls: AtomicU64,
 }
 
 impl Floor {
-    pub(crate) fn new(plan: Vec<Step>, driver: Driver) -> Self {
+    pub(crate) fn new(plan: Vec<Step>, driver: &Arc<dyn Driver>) -> Self {
         let handler = |step: Step| {
             let answer = serde_json::from_slice(&step.body).ok();
+            let generate = |algorithm: &SigningAlgorithm| SigningKey::generate(*algorithm).unwrap();
+            let keys = step.signatures.iter().map(generate).collect();
             let seal = aead::UnboundKey::new(&aead::AES_256_GCM, &[7; 32]).unwrap();
             Arc::new(Handler {
                 step,
                 answer,
                 driver: driver.clone(),
-                key: SigningKey::generate(SigningAlgorithm::Es256).unwrap(),
+                keys,
                 seal: aead::LessSafeKey::new(seal),
                 random: SystemRandom::new(),
                 calls: AtomicU64::new(1),
@@ -142,16 +116,20 @@ impl Handler {
         for statement in &self.step.statements {
             self.driver.run(statement, number).await?;
         }
-        for _ in 0..self.step.signatures {
+        for key in &self.keys {
             let claims = URL_SAFE_NO_PAD.encode([b'x'; 300]);
-            std::hint::black_box(URL_SAFE_NO_PAD.encode(self.key.sign(claims.as_bytes())?));
+            std::hint::black_box(URL_SAFE_NO_PAD.encode(key.sign(claims.as_bytes())?));
         }
         if let Some(location) = &self.step.location {
             let response = Response::builder().status(StatusCode::SEE_OTHER);
             return Ok(response.header(header::LOCATION, location).body(Body::empty())?);
         }
-        let body = serde_json::to_vec(&self.answer)?;
-        let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+        let body = match &self.answer {
+            Some(answer) => serde_json::to_vec(answer)?.into(),
+            None => self.step.body.clone(),
+        };
+        let of = self.step.content_type.as_deref().unwrap_or("application/json");
+        let response = Response::builder().header(header::CONTENT_TYPE, of);
         Ok(response.header(header::CACHE_CONTROL, "no-store").body(body.into())?)
     }
 }
