@@ -9,7 +9,10 @@
 //!
 //! ```text
 //! AUTH_BENCH_PEER=…/node bench [--json] [OPERATION…]
+//! AUTH_BENCH_PEER=…/node perf record -g bench --profile OPERATION
 //! ```
+//!
+//! With `--profile` ours alone is called, for ten seconds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,7 +29,7 @@ mod scene;
 mod served;
 mod table;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mimalloc::MiMalloc;
 
@@ -60,6 +63,9 @@ fn main() -> Result<(), Failure> {
     let keys = Keys::make()?;
     let runtime = one_worker()?;
     let ours = Ours::start(&runtime, &keys)?;
+    if arguments.iter().any(|argument| argument == "--profile") {
+        return profile(&ours, &chosen);
+    }
     let peer = Peer::start(&keys)?;
     let mut at_ours = ours.site.callers(CALLERS)?;
     let mut at_peer = peer.site.callers(CALLERS)?;
@@ -101,6 +107,18 @@ fn main() -> Result<(), Failure> {
     match as_json {
         true => println!("{}", report.json()),
         false => println!("{report}"),
+    }
+    Ok(())
+}
+
+/// Keeps ours busy for whoever watches.
+fn profile(ours: &Ours, operations: &[Operation]) -> Result<(), Failure> {
+    let mut callers = ours.site.callers(CALLERS)?;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) {
+        for operation in operations {
+            call(*operation, &mut callers, operation.calls())?;
+        }
     }
     Ok(())
 }
