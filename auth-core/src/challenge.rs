@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::decision::Unavailable;
@@ -39,6 +40,34 @@ impl Pending {
     }
 }
 
+/// What a page is shown in (OpenID Connect Core §3.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Display {
+    /// A full page.
+    Page,
+    /// A small window.
+    Popup,
+    /// A device without a pointer.
+    Touch,
+}
+
+impl Display {
+    /// All of them; `wap` is as unknown here as any other value, and means nothing.
+    pub const ALL: [Self; 3] = [Self::Page, Self::Popup, Self::Touch];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Popup => "popup",
+            Self::Touch => "touch",
+        }
+    }
+}
+
 /// A client asks who somebody is.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -59,6 +88,10 @@ pub struct LoginRequest {
     pub login_hint: Option<String>,
     /// `prompt=select_account`: the person is to choose.
     pub select_account: bool,
+    /// `prompt=create`: the person has no account yet (Initiating User Registration via OpenID Connect 1.0 §4.1).
+    pub create: bool,
+    /// `display`: what the pages are shown in.
+    pub display: Option<Display>,
     /// Wanted languages, best first.
     pub ui_locales: Vec<String>,
     /// `acr_values`, best first.
@@ -78,6 +111,8 @@ impl LoginRequest {
             subject: None,
             login_hint: None,
             select_account: false,
+            create: false,
+            display: None,
             ui_locales: Vec::new(),
             acr_values: Vec::new(),
         }
@@ -304,6 +339,12 @@ pub trait ChallengeHandler: Send + Sync + fmt::Debug + 'static {
         pending: &Pending,
         browser: &http::request::Parts,
     ) -> Result<Step, Unavailable>;
+
+    /// Whether people without an account can be sent to make one (`prompt=create`). Default: no, and such a
+    /// request is refused.
+    fn registers(&self) -> bool {
+        false
+    }
 }
 
 /// Sends every question to pages of the embedder's own, with the challenge in the query as
@@ -317,6 +358,8 @@ pub struct HeadlessUrls {
     pub consent: String,
     /// Where they confirm that they sign out.
     pub logout: String,
+    /// Where those make an account who come with `prompt=create`, if they can.
+    pub registration: Option<String>,
 }
 
 impl HeadlessUrls {
@@ -327,7 +370,19 @@ impl HeadlessUrls {
         consent: impl Into<String>,
         logout: impl Into<String>,
     ) -> Self {
-        Self { login: login.into(), consent: consent.into(), logout: logout.into() }
+        Self {
+            login: login.into(),
+            consent: consent.into(),
+            logout: logout.into(),
+            registration: None,
+        }
+    }
+
+    /// With a page where people make an account. It gets the `login_challenge`, and accepts it for whoever has
+    /// one then.
+    #[must_use]
+    pub fn registration(self, page: impl Into<String>) -> Self {
+        Self { registration: Some(page.into()), ..self }
     }
 }
 
@@ -339,6 +394,9 @@ impl ChallengeHandler for HeadlessUrls {
         _: &http::request::Parts,
     ) -> Result<Step, Unavailable> {
         let (page, parameter) = match pending {
+            Pending::Login(login) if login.create => {
+                (self.registration.as_ref().unwrap_or(&self.login), "login_challenge")
+            }
             Pending::Login(_) => (&self.login, "login_challenge"),
             Pending::Consent(_) => (&self.consent, "consent_challenge"),
             Pending::Logout(_) => (&self.logout, "logout_challenge"),
@@ -346,6 +404,10 @@ impl ChallengeHandler for HeadlessUrls {
         let separator = if page.contains('?') { '&' } else { '?' };
         // A challenge is base64url and needs no encoding.
         Ok(Step::Redirect(format!("{page}{separator}{parameter}={}", pending.challenge())))
+    }
+
+    fn registers(&self) -> bool {
+        self.registration.is_some()
     }
 }
 

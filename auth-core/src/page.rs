@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Turns a [`Page`] into HTML.
 ///
 /// `auth-ui` has the default. A renderer must escape every value it is given: client names and error
@@ -248,6 +250,30 @@ pub struct ErrorPage {
     pub remedy: Option<Remedy>,
     /// Names the request in the logs.
     pub request_id: String,
+    /// Which rule refused it; in development mode only.
+    pub explanation: Option<Explanation>,
+}
+
+/// Which rule refused a request, for whoever develops the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Where it stands, such as `RFC 7636 §4.3`.
+    pub rule: String,
+    /// The parameter that does not satisfy it, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What was sent, shortened, and no secret; `None` if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl Explanation {
+    /// By a rule.
+    #[must_use]
+    pub fn new(rule: impl Into<String>) -> Self {
+        Self { rule: rule.into(), parameter: None, value: None }
+    }
 }
 
 impl ErrorPage {
@@ -265,6 +291,7 @@ impl ErrorPage {
             description: description.into(),
             remedy: None,
             request_id: request_id.into(),
+            explanation: None,
         }
     }
 }

@@ -50,6 +50,7 @@ mod challenge;
 pub mod client;
 mod deletion;
 mod endpoint;
+mod explain;
 mod grant;
 pub mod provider;
 mod refusal;

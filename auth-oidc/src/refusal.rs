@@ -5,14 +5,16 @@ use std::fmt;
 use auth_core::TooManyAttempts;
 use http::StatusCode;
 
+use crate::explain::{Explained, Rule};
+
 /// Declares the registered error codes with their status where they are answered directly.
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident;)*) => {
+    ($(#[doc = $doc:literal] $name:ident = $code:literal, $status:ident;)*) => {
         /// An error code of OAuth 2.0 or OpenID Connect.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $doc] $name,)*
         }
 
         impl ErrorCode {
@@ -26,6 +28,12 @@ macro_rules! error_codes {
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// Where it is defined: its documentation begins with that.
+            pub(crate) fn section(self) -> &'static str {
+                let documented = match self { $(Self::$name => $doc,)* };
+                documented.split(':').next().unwrap_or_default().trim()
             }
 
             /// The error of a code.
@@ -115,13 +123,20 @@ pub struct Refusal {
     pub basic: bool,
     /// When to try again, for 429.
     pub too_many: Option<TooManyAttempts>,
+    pub(crate) rule: Option<Rule>,
+}
+
+impl Explained for Refusal {
+    fn rule(&mut self) -> &mut Option<Rule> {
+        &mut self.rule
+    }
 }
 
 impl Refusal {
     /// A refusal.
     #[must_use]
     pub fn new(error: ErrorCode, description: impl Into<String>) -> Self {
-        Self { error, description: description.into(), basic: false, too_many: None }
+        Self { error, description: description.into(), basic: false, too_many: None, rule: None }
     }
 
     /// `invalid_request` (RFC 6749 §5.2).

@@ -63,6 +63,9 @@ error-later-title = Please wait a moment
 error-later-text = We can’t take your request right now. Wait a few minutes, then try again.
 error-code = Code
 error-description = Details
+error-rule = Rule
+error-parameter = Parameter
+error-value = Sent
 error-request = Request ID
 
 ## Going back to the app

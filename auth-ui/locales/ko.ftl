@@ -63,6 +63,9 @@ error-later-title = 잠시만 기다려 주세요
 error-later-text = 지금은 요청을 처리할 수 없어요. 몇 분 뒤에 다시 시도해 주세요.
 error-code = 오류 코드
 error-description = 상세 내용
+error-rule = 규칙
+error-parameter = 매개변수
+error-value = 보낸 값
 error-request = 요청 번호
 
 ## 앱으로 돌아가기

@@ -1,8 +1,8 @@
 //! A page of every kind and shape, against which templates and languages are tried when they are set.
 
 use auth_core::page::{
-    ClientView, ConsentPage, ErrorPage, FormPostPage, LoggedOutPage, LoginPage, LoginProblem,
-    LogoutPage, Page, Remedy, ScopeView,
+    ClientView, ConsentPage, ErrorPage, Explanation, FormPostPage, LoggedOutPage, LoginPage,
+    LoginProblem, LogoutPage, Page, Remedy, ScopeView,
 };
 
 fn logged_out_continue() -> LoggedOutPage {
@@ -27,6 +27,7 @@ pub(crate) fn pages() -> Vec<(&'static str, Page)> {
         ("logged-out-continue", Page::LoggedOut(logged_out_continue())),
         ("logged-out-stayed", Page::LoggedOut(LoggedOutPage::new(false))),
         ("error", Page::Error(error(400, None))),
+        ("error-explained", Page::Error(explained())),
         ("error-server", Page::Error(error(500, None))),
         ("error-start-again", Page::Error(error(400, Some(Remedy::StartAgain)))),
         ("error-cookies", Page::Error(error(400, Some(Remedy::AllowCookies)))),
@@ -101,6 +102,15 @@ fn error(status: u16, remedy: Option<Remedy>) -> ErrorPage {
     let description = "redirect_uri is not one that the client has registered";
     let mut page = ErrorPage::new(status, "invalid_request", description, "01K5T2ZQ8M4XW7");
     page.remedy = remedy;
+    page
+}
+
+fn explained() -> ErrorPage {
+    let mut page = error(400, None);
+    let mut explanation = Explanation::new("OpenID Connect Core §3.1.2.1, RFC 9700 §4.1.3");
+    explanation.parameter = Some("redirect_uri".into());
+    explanation.value = Some("https://notes.example/callback/?return_to=%2Fnotes%2F2026".into());
+    page.explanation = Some(explanation);
     page
 }
 

@@ -106,6 +106,11 @@ fn error(page: &ErrorPage) -> Value {
         error => shown(&page.error),
         description => shown(&page.description),
         request_id => shown(&page.request_id),
+        explanation => page.explanation.as_ref().map(|it| context! {
+            rule => shown(&it.rule),
+            parameter => it.parameter.as_deref().map(shown),
+            value => it.value.as_deref().map(shown),
+        }),
     }
 }
 

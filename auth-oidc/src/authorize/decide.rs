@@ -16,6 +16,7 @@ use crate::authorize::{
 };
 use crate::challenge::{Browser, Challenge, ConsentQuestion, LoginQuestion, Question, pose};
 use crate::client::{Client, ClientRecord};
+use crate::explain::Explained;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
 use crate::session::check_session;
@@ -140,6 +141,7 @@ impl Authorize {
     {
         let id = self.form.get("client_id").ok_or_else(|| {
             PageError::new(ErrorCode::InvalidRequest, "the parameter 'client_id' is missing")
+                .by_parameter("RFC 6749 §4.1.1", "client_id", &self.form)
         })?;
         let record = facts.read(&ClientRecord::at(&ClientId::from(id)))?;
         let unknown = || {
@@ -147,6 +149,7 @@ impl Authorize {
                 ErrorCode::InvalidClient,
                 "the parameter 'client_id' names no client of this provider, or one that is disabled",
             )
+            .by_parameter("RFC 6749 §4.1.2.1", "client_id", &self.form)
         };
         Ok(record.filter(|record| !record.value.disabled).ok_or_else(unknown)?)
     }
@@ -165,7 +168,7 @@ impl Authorize {
         };
         match pushed.as_ref().map(|found| &found.value).filter(good) {
             Some(pushed) => Ok(Some(pushed.form())),
-            None => Err(gone().into()),
+            None => Err(gone().by_parameter("RFC 9126 §4", "request_uri", &self.form).into()),
         }
     }
 }

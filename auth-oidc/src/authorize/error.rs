@@ -5,6 +5,7 @@ use auth_core::page::Remedy;
 use http::StatusCode;
 
 use crate::authorize::ValidatedRedirect;
+use crate::explain::{Explained, Rule};
 use crate::refusal::ErrorCode;
 
 /// An error before the redirect URI is validated: it can only become a page
@@ -15,6 +16,13 @@ pub(crate) struct PageError {
     pub(crate) error: ErrorCode,
     pub(crate) description: String,
     pub(crate) remedy: Option<Remedy>,
+    pub(crate) rule: Option<Rule>,
+}
+
+impl Explained for PageError {
+    fn rule(&mut self) -> &mut Option<Rule> {
+        &mut self.rule
+    }
 }
 
 impl PageError {
@@ -24,7 +32,7 @@ impl PageError {
             StatusCode::UNAUTHORIZED => StatusCode::BAD_REQUEST,
             status => status,
         };
-        Self { status, error, description: description.into(), remedy: None }
+        Self { status, error, description: description.into(), remedy: None, rule: None }
     }
 
     pub(crate) fn remedy(self, remedy: Remedy) -> Self {
@@ -53,6 +61,13 @@ pub(crate) struct RedirectError {
     /// The wire code: ours, or free text of whoever rejected a challenge.
     pub(crate) error: String,
     pub(crate) description: String,
+    pub(crate) rule: Option<Rule>,
+}
+
+impl Explained for RedirectError {
+    fn rule(&mut self) -> &mut Option<Rule> {
+        &mut self.rule
+    }
 }
 
 impl RedirectError {
@@ -61,7 +76,12 @@ impl RedirectError {
         error: ErrorCode,
         description: impl Into<String>,
     ) -> Self {
-        Self { to: to.clone(), error: error.as_str().to_owned(), description: description.into() }
+        Self {
+            to: to.clone(),
+            error: error.as_str().to_owned(),
+            description: description.into(),
+            rule: None,
+        }
     }
 }
 

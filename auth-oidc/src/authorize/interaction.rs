@@ -6,6 +6,7 @@ use auth_core::Timestamp;
 
 use crate::authorize::{AuthorizationRequest, RedirectError};
 use crate::client::{Client, RedirectUri, ResponseType};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 use crate::token::consent::Consent;
 use crate::token::grant::SignIn;
@@ -36,7 +37,7 @@ pub(crate) fn before_login(
         };
     };
     check_hint(request, seen)?;
-    let adequate = !request.prompt.login
+    let adequate = !request.prompt.is_for_a_new_sign_in()
         && request.max_age != Some(0)
         && is_recent(request, sign_in, now)
         && reaches_level(request, sign_in);
@@ -45,7 +46,8 @@ pub(crate) fn before_login(
         (true, _) => Ok(Interaction::None),
         (false, true) => {
             let text = "the person must sign in again";
-            Err(RedirectError::new(to, ErrorCode::LoginRequired, text))
+            let error = RedirectError::new(to, ErrorCode::LoginRequired, text);
+            Err(error.by("OpenID Connect Core §3.1.2.1: prompt, max_age, acr_values"))
         }
         (false, false) => Ok(Interaction::Login),
     }
@@ -60,7 +62,7 @@ pub(crate) fn after_login(
 ) -> Result<(), RedirectError> {
     let to = &request.redirect;
     check_hint(request, seen)?;
-    let renewed = !request.prompt.login || sign_in.auth_time >= requested_at;
+    let renewed = !request.prompt.is_for_a_new_sign_in() || sign_in.auth_time >= requested_at;
     if !renewed || !is_recent(request, sign_in, requested_at) {
         let text = "the sign-in is older than the request permits";
         return Err(RedirectError::new(to, ErrorCode::LoginRequired, text));

@@ -1,5 +1,6 @@
 //! [`AuthorizationRequest`]: a validated request, compact enough to travel in a challenge.
 
+use auth_core::challenge::Display;
 use auth_core::decision::{Cx, Facts};
 use auth_core::http::Form;
 use auth_core::{ClientId, Scopes};
@@ -9,6 +10,7 @@ use crate::authorize::{
     AuthorizeRefusal, RedirectError, Reference, ValidatedRedirect, check, request_object,
 };
 use crate::client::{Client, ResponseType};
+use crate::explain::Explained;
 use crate::provider::{Config, Policy};
 use crate::refusal::ErrorCode;
 use crate::session::id_token_hint;
@@ -40,6 +42,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) hinted_subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ui_locales: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) display: Option<Display>,
     /// The levels that will do, of those known here; one of them must be reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) acr_values: Vec<String>,
@@ -66,11 +70,18 @@ pub(crate) struct Prompt {
     pub(crate) consent: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) select_account: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) create: bool,
 }
 
 impl Prompt {
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a session that is there will not do: the person proves who they are, or makes an account.
+    pub(crate) fn is_for_a_new_sign_in(&self) -> bool {
+        self.login || self.create
     }
 }
 
@@ -94,7 +105,8 @@ impl AuthorizationRequest {
             Some(hint) => {
                 Some(id_token_hint::verify(hint, &policy.keys, tenant).map_err(|_| {
                     let text = "the parameter 'id_token_hint' is not an id token of this provider";
-                    RedirectError::new(&redirect, ErrorCode::InvalidRequest, text)
+                    let error = RedirectError::new(&redirect, ErrorCode::InvalidRequest, text);
+                    error.by_parameter("OpenID Connect Core §3.1.2.1", "id_token_hint", form)
                 })?)
             }
         };
@@ -104,7 +116,8 @@ impl AuthorizationRequest {
         if required && pushed.is_none() {
             let text =
                 "the client must push its requests to the pushed_authorization_request_endpoint";
-            return Err(RedirectError::new(&redirect, ErrorCode::InvalidRequest, text).into());
+            let error = RedirectError::new(&redirect, ErrorCode::InvalidRequest, text);
+            return Err(error.by("RFC 9126 §5, §6").into());
         }
         let request = Self::check(form, client, redirect, hinted, &policy.config)?;
         Ok(Self { pushed, ..request })
@@ -126,7 +139,7 @@ impl AuthorizationRequest {
             true => check::pkce(form, client, config.pkce, &redirect)?,
             false => None,
         };
-        let prompt = check::prompt(form, &redirect)?;
+        let prompt = check::prompt(form, config.registration, &redirect)?;
         let max_age = check::max_age(form, client, &redirect)?;
         let audience = check::resource::check(form, client, &redirect)?;
         let claims = match scope.contains("openid") {
@@ -159,6 +172,7 @@ impl AuthorizationRequest {
             login_hint: text("login_hint"),
             hinted_subject,
             ui_locales: text("ui_locales"),
+            display: Display::ALL.into_iter().find(|it| form.get("display") == Some(it.as_str())),
             acr_values,
             audience,
             claims_scope: claims.scopes(&scope, &client.scope, config),

@@ -18,6 +18,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::authorize::{AuthorizeRefusal, PageError};
 use crate::client::{Client, keys};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 use crate::stop::Stop;
 
@@ -46,7 +47,7 @@ pub(super) fn parameters<'a>(
         (Some(object), None) => Some(Cow::Borrowed(object)),
         // Of a client that has none it is a form of request that is not supported, which it is told.
         (None, Some(uri)) if !client.request_uris.is_empty() => {
-            Some(Cow::Owned(fetched(uri, client, facts)?))
+            Some(Cow::Owned(fetched(uri, form, client, facts)?))
         }
         (None, _) => None,
     };
@@ -69,7 +70,7 @@ pub(super) fn parameters<'a>(
 
 fn refuse(reason: impl fmt::Display) -> PageError {
     let text = format!("the request object is not accepted: {reason}");
-    PageError::new(ErrorCode::InvalidRequestObject, text)
+    PageError::new(ErrorCode::InvalidRequestObject, text).by("RFC 9101 §4, §6, §10.8")
 }
 
 /// The object at a `request_uri` that the client registered (RFC 9101 §5.2).
@@ -78,12 +79,18 @@ fn refuse(reason: impl fmt::Display) -> PageError {
 /// another is fetched anew.
 fn fetched(
     request_uri: &str,
+    form: &Form,
     client: &Client,
     facts: &Facts,
 ) -> Result<String, Stop<AuthorizeRefusal>> {
     let refuse = |reason: &str| {
         let text = format!("the parameter 'request_uri' is not accepted: {reason}");
-        Stop::from(PageError::new(ErrorCode::InvalidRequestUri, text))
+        let error = PageError::new(ErrorCode::InvalidRequestUri, text);
+        Stop::from(error.by_parameter(
+            "RFC 9101 §5.2, OpenID Connect Core §6.2",
+            "request_uri",
+            form,
+        ))
     };
     let (address, digest) = match request_uri.split_once('#') {
         Some((address, digest)) => (address, Some(digest)),

@@ -144,6 +144,8 @@ impl Challenge {
                 pending.subject = login.signed_in.as_ref().map(|s| s.subject.clone());
                 pending.login_hint = request.login_hint.clone();
                 pending.select_account = request.prompt.select_account;
+                pending.create = request.prompt.create;
+                pending.display = request.display;
                 pending.ui_locales = locales;
                 pending.acr_values = request.acr_values.clone();
                 Pending::Login(pending)

@@ -259,7 +259,7 @@ pub(super) fn rejected(
 ) -> Result<RedirectError, Stop<AuthorizeRefusal>> {
     live_client(request, facts)?;
     let (to, error) = (request.redirect.clone(), error.to_owned());
-    Ok(RedirectError { to, error, description: description.to_owned() })
+    Ok(RedirectError { to, error, description: description.to_owned(), rule: None })
 }
 
 /// The answer to a question of this browser that has not expired.

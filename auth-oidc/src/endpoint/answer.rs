@@ -8,7 +8,7 @@ use auth_core::decision::Unavailable;
 use auth_core::http::{
     Form, PageResponse, Peer, Request, Response, json, preferred_locales, redirect,
 };
-use auth_core::page::{ErrorPage, Page, Remedy};
+use auth_core::page::{ErrorPage, Explanation, Page, Remedy};
 use auth_core::{Attempt, Limited, RequestId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use tracing::{error, warn};
 
 use crate::authorize::{AuthorizationResponse, AuthorizeRefusal, PageError};
 use crate::client::authenticate::Presented;
+use crate::explain::explain;
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 
@@ -46,13 +47,20 @@ pub(super) fn body(request: &Request) -> Result<Form, Response> {
 
 /// RFC 6749 §5.2.
 pub(super) fn refusal(refusal: &Refusal) -> Response {
+    explained(refusal, None)
+}
+
+/// The same, with an explanation for a developer.
+fn explained(refusal: &Refusal, explanation: Option<Explanation>) -> Response {
     #[derive(Serialize)]
     struct Body<'a> {
         error: &'a str,
         error_description: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        explanation: Option<Explanation>,
     }
     let error = refusal.error.as_str();
-    let body = Body { error, error_description: &refusal.description };
+    let body = Body { error, error_description: &refusal.description, explanation };
     let status = match refusal.too_many {
         Some(_) => StatusCode::TOO_MANY_REQUESTS,
         None => refusal.error.status(),
@@ -107,8 +115,17 @@ impl Provider {
         PageResponse::new(self.pages(), locales, nonce).respond(status, page)
     }
 
+    /// A refusal as JSON, which the log explains, and in development mode the answer as well.
+    pub(super) fn refuse(&self, refusal: &Refusal) -> Response {
+        let rule = refusal.rule.as_ref();
+        let explanation = explain(refusal.error.as_str(), &refusal.description, rule);
+        explained(refusal, self.config().explain.then_some(explanation))
+    }
+
     /// An error as a page: never a redirect.
     pub(super) fn error_page(&self, error: &PageError, headers: &HeaderMap) -> Response {
+        let rule = error.rule.as_ref();
+        let explanation = explain(error.error.as_str(), &error.description, rule);
         let request_id = request_id(headers);
         let mut page = ErrorPage::new(
             error.status.as_u16(),
@@ -117,6 +134,7 @@ impl Provider {
             request_id,
         );
         page.remedy = error.remedy;
+        page.explanation = self.config().explain.then_some(explanation);
         let mut response =
             self.page(error.status, &Page::Error(page), &preferred_locales(None, headers));
         if error.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -142,6 +160,7 @@ impl Provider {
         match refusal {
             AuthorizeRefusal::Page(error) => self.error_page(&error, headers),
             AuthorizeRefusal::Redirect(error) => {
+                explain(&error.error, &error.description, error.rule.as_ref());
                 let parameters = [("error", error.error), ("error_description", error.description)];
                 self.respond(error.to.respond(parameters), headers)
             }

@@ -7,7 +7,7 @@ use auth_core::decision::Decision;
 use auth_core::http::{Request, Response};
 
 use crate::client::authenticate::Presented;
-use crate::endpoint::answer::{body, refusal, unavailable};
+use crate::endpoint::answer::{body, unavailable};
 use crate::grant::ClientRequest;
 use crate::provider::Provider;
 use crate::refusal::Refusal;
@@ -28,7 +28,7 @@ impl<'a> BackChannel<'a> {
     ) -> Result<Self, Response> {
         let form = body(request)?;
         let presented = Presented::read(request.headers(), &form)
-            .map_err(|error| refusal(&malformed(error)))?;
+            .map_err(|error| provider.refuse(&malformed(error)))?;
         let source = provider.source(request);
         provider.admit(&presented, &source).await?;
         let policy = provider.policy().await.map_err(|cause| unavailable(&cause))?;
@@ -51,7 +51,7 @@ impl<'a> BackChannel<'a> {
             Err(cause) => Err(unavailable(&cause)),
             Ok(Err(error)) => {
                 provider.count_failure(&self.request.presented, &self.source, &error).await;
-                Err(refusal(&error))
+                Err(provider.refuse(&error))
             }
             Ok(Ok(answer)) => Ok(answer),
         }

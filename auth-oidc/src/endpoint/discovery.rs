@@ -1,5 +1,6 @@
 //! The discovery document (OpenID Connect Discovery §3, RFC 8414 §2).
 
+use auth_core::challenge::Display;
 use auth_core::decision::Unavailable;
 use auth_core::http::Response;
 use auth_core::keys::SigningAlgorithm;
@@ -43,7 +44,8 @@ struct Metadata<'a> {
     revocation_endpoint_auth_methods_supported: [&'static str; 5],
     revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
     code_challenge_methods_supported: [&'static str; 1],
-    prompt_values_supported: [&'static str; 4],
+    prompt_values_supported: Vec<&'static str>,
+    display_values_supported: [&'static str; 3],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ui_locales_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -96,6 +98,10 @@ fn written(provider: &Provider) -> Bytes {
     let subject_types = [SubjectType::Public, SubjectType::Pairwise]
         .into_iter()
         .filter(|it| *it == SubjectType::Public || config.pairwise_subjects.is_some());
+    let mut prompts = vec!["none", "login", "consent", "select_account"];
+    if config.registration {
+        prompts.push("create");
+    }
     let metadata = Metadata {
         issuer: issuer.as_str(),
         authorization_endpoint: issuer.url(path::AUTHORIZATION),
@@ -124,7 +130,8 @@ fn written(provider: &Provider) -> Bytes {
         revocation_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt, none],
         revocation_endpoint_auth_signing_alg_values_supported: assertions,
         code_challenge_methods_supported: ["S256"],
-        prompt_values_supported: ["none", "login", "consent", "select_account"],
+        prompt_values_supported: prompts,
+        display_values_supported: Display::ALL.map(Display::as_str),
         ui_locales_supported: provider.pages().locales(),
         acr_values_supported: config.acr_values.iter().map(String::as_str).collect(),
         authorization_response_iss_parameter_supported: true,

@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 
 use crate::client::authenticate::{self, AuthenticatedClient};
 use crate::client::{GrantType, RedirectUri};
+use crate::explain::Explained;
 use crate::grant::issue::TokenSet;
 use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
@@ -57,7 +58,10 @@ impl RedeemCode {
             return Err(Refusal::new(ErrorCode::UnauthorizedClient, text).into());
         }
         self.request.required("code")?;
-        let unknown = || Refusal::invalid_grant("the code is unknown, expired or was used");
+        let unknown = || {
+            let refusal = Refusal::invalid_grant("the code is unknown, expired or was used");
+            refusal.by_parameter("RFC 6749 §4.1.2", "code", &self.request.form)
+        };
         let handle = self.handle.as_ref().ok_or_else(unknown)?;
         let code = facts.read(&AuthorizationCode::at(&handle.digest))?.ok_or_else(unknown)?;
         if code.value.used {
@@ -66,11 +70,11 @@ impl RedeemCode {
         if cx.now >= code.value.expires_at {
             return Err(unknown().into());
         }
-        if let Err(reason) = self.check_holder(&client, &code.value) {
-            return Ok(burn(handle, &code, "authorization_code_burnt", reason, facts, cx)?);
+        if let Err(refusal) = self.check_holder(&client, &code.value) {
+            return Ok(burn(handle, &code, "authorization_code_burnt", refusal, facts, cx)?);
         }
-        if let Err(reason) = self.check_pkce(&code.value) {
-            return Ok(burn(handle, &code, "pkce_mismatch", reason, facts, cx)?);
+        if let Err(refusal) = self.check_pkce(&code.value) {
+            return Ok(burn(handle, &code, "pkce_mismatch", refusal, facts, cx)?);
         }
         let issued_in = code.value.generations;
         if !liveness::generations_admit(&handle.lineage, issued_in, facts)?
@@ -119,33 +123,42 @@ impl RedeemCode {
         &self,
         client: &AuthenticatedClient,
         code: &AuthorizationCode,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Refusal> {
+        let refuse = |reason| {
+            let refusal = Refusal::invalid_grant(reason);
+            Err(refusal.by_parameter("RFC 6749 §4.1.3", "redirect_uri", &self.request.form))
+        };
         if code.client_id != *client.id() {
-            return Err("the code was issued to another client");
+            let reason = "the code was issued to another client";
+            return Err(Refusal::invalid_grant(reason).by("RFC 6749 §4.1.3"));
         }
         if self.request.form.get("redirect_uri") != Some(code.redirect_uri.as_str()) {
-            return Err("redirect_uri differs from the one of the authorization request");
+            return refuse("redirect_uri differs from the one of the authorization request");
         }
         let registered = |uri: &String| {
             *uri == code.redirect_uri
                 || RedirectUri::register(uri).is_ok_and(|uri| uri.matches(&code.redirect_uri))
         };
         if !client.client().redirect_uris.iter().any(registered) {
-            return Err("redirect_uri is not registered any more");
+            return refuse("redirect_uri is not registered any more");
         }
         Ok(())
     }
 
     /// And then the verifier of the challenge; a failure burns the code as well.
-    fn check_pkce(&self, code: &AuthorizationCode) -> Result<(), &'static str> {
-        match (&code.code_challenge, self.request.form.get("code_verifier")) {
+    fn check_pkce(&self, code: &AuthorizationCode) -> Result<(), Refusal> {
+        let checked = match (&code.code_challenge, self.request.form.get("code_verifier")) {
             (Some(challenge), Some(verifier)) => check_verifier(challenge, verifier),
             (Some(_), None) => Err("code_verifier is missing"),
             (None, _) if self.request.form.contains("code_verifier") => {
                 Err("code_verifier was sent, but the authorization request had no code_challenge")
             }
             (None, _) => Ok(()),
-        }
+        };
+        checked.map_err(|reason| {
+            let refusal = Refusal::invalid_grant(reason);
+            refusal.by_parameter("RFC 7636 §4.6", "code_verifier", &self.request.form)
+        })
     }
 
     /// The grant, if an access token that came with the code began it; that one may have been revoked.
@@ -227,11 +240,11 @@ fn burn(
     handle: &Handle,
     code: &Found<AuthorizationCode>,
     event: &'static str,
-    reason: &'static str,
+    refusal: Refusal,
     facts: &Facts,
     cx: &mut Cx<'_>,
 ) -> Result<Outcome<TokenResponse, Refusal>, Need> {
-    let detail = json!({"client_id": code.value.client_id, "reason": reason});
+    let detail = json!({"client_id": code.value.client_id, "reason": refusal.description});
     let now = cx.now;
     let event = Event::new(event, detail).write(&mut cx.rng, now);
     let begun = match handle.lineage.grant.filter(|_| code.value.granted) {
@@ -242,7 +255,7 @@ fn burn(
     if let Some(grant) = begun {
         batch.push(liveness::revoke(&grant)?);
     }
-    Outcome::commit(batch, Err(Refusal::invalid_grant(reason)))
+    Outcome::commit(batch, Err(refusal))
 }
 
 impl Decision for RedeemCode {

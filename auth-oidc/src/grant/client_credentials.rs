@@ -8,6 +8,7 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use crate::authorize::check::resource::granted_audience;
 use crate::client::authenticate;
 use crate::client::{Client, GrantType};
+use crate::explain::Explained;
 use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
@@ -40,7 +41,8 @@ impl ClientCredentials {
         }
         let scope = self.scope(client)?;
         let audience = granted_audience(&self.request.form, &client.audience)
-            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))?;
+            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))
+            .map_err(|it| it.by_parameter("RFC 8707 §2", "resource", &self.request.form))?;
         let access = AccessRequest {
             config: &self.request.policy.config,
             keys: &self.request.policy.keys,
@@ -71,7 +73,10 @@ impl ClientCredentials {
 
     /// What is asked for, with the client's default scopes; nothing is granted by asking for nothing.
     fn scope(&self, client: &Client) -> Result<Scopes, Refusal> {
-        let refuse = |text: String| Refusal::new(ErrorCode::InvalidScope, text);
+        let refuse = |text: String| {
+            let refusal = Refusal::new(ErrorCode::InvalidScope, text);
+            refusal.by_parameter("RFC 6749 §3.3", "scope", &self.request.form)
+        };
         let asked = Scopes::parse(self.request.form.get("scope").unwrap_or_default())
             .map_err(|error| refuse(error.to_string()))?;
         if let Some(other) = asked.iter().find(|scope| !client.scope.contains(scope)) {

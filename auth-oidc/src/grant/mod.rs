@@ -18,6 +18,7 @@ pub(crate) use refresh_token::Refresh;
 use crate::authorize::check::resource::granted_audience;
 use crate::client::Client;
 use crate::client::authenticate::Presented;
+use crate::explain::Explained;
 use crate::provider::Policy;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::token::OutgoingToken;
@@ -42,7 +43,8 @@ impl ClientRequest {
         let may = |resource: &&String| client.audience.contains(resource);
         let still: Vec<String> = granted.iter().filter(may).cloned().collect();
         let asked = granted_audience(&self.form, &still)
-            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))?;
+            .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))
+            .map_err(|it| it.by_parameter("RFC 8707 §2.2", "resource", &self.form))?;
         Ok(if asked.is_empty() { still } else { asked })
     }
 }

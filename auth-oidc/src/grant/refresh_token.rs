@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::client::GrantType;
 use crate::client::authenticate::{self, AuthenticatedClient};
+use crate::explain::Explained;
 use crate::grant::issue::TokenSet;
 use crate::grant::{ClientRequest, TokenResponse};
 use crate::refusal::{ErrorCode, Refusal};
@@ -54,7 +55,11 @@ impl Refresh {
             return Err(Refusal::new(ErrorCode::UnauthorizedClient, text).into());
         }
         let token = Secret::new(self.request.required("refresh_token")?);
-        let unknown = || Refusal::invalid_grant("the refresh token is unknown, expired or revoked");
+        let unknown = || {
+            let refusal =
+                Refusal::invalid_grant("the refresh token is unknown, expired or revoked");
+            refusal.by_parameter("RFC 6749 §6", "refresh_token", &self.request.form)
+        };
         let handle = self.handle.as_ref().ok_or_else(unknown)?;
         let grant_id = handle.lineage.grant.ok_or_else(unknown)?;
         let family = facts.read(&RefreshFamily::at(&grant_id))?.ok_or_else(unknown)?;
@@ -115,7 +120,10 @@ impl Refresh {
     fn scope(&self, client: &AuthenticatedClient, grant: &Grant) -> Result<Scopes, Refusal> {
         let still = grant.scope.intersection(&client.client().scope);
         let Some(asked) = self.request.form.get("scope") else { return Ok(still) };
-        let refuse = |text: &str| Refusal::new(ErrorCode::InvalidScope, text);
+        let refuse = |text: &str| {
+            let refusal = Refusal::new(ErrorCode::InvalidScope, text);
+            refusal.by_parameter("RFC 6749 §6", "scope", &self.request.form)
+        };
         let asked = Scopes::parse(asked).map_err(|error| refuse(&error.to_string()))?;
         if !asked.is_subset(&still) {
             return Err(refuse("scope goes beyond what was granted"));
@@ -148,7 +156,7 @@ fn kill(
     let now = cx.now;
     let event = Event::new(event, detail).write(&mut cx.rng, now);
     let batch = cx.batch().write(liveness::revoke(grant)?).write(event);
-    Outcome::commit(batch, Err(Refusal::invalid_grant(text)))
+    Outcome::commit(batch, Err(Refusal::invalid_grant(text).by("RFC 6749 §10.4, RFC 9700 §4.14.2")))
 }
 
 impl Decision for Refresh {

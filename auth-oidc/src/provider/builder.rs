@@ -83,6 +83,7 @@ impl ProviderBuilder {
     /// refuses every other issuer, so that it cannot be left on by mistake.
     pub fn development(mut self) -> Self {
         self.development = true;
+        self.config.explain = true;
         self
     }
 
@@ -240,6 +241,13 @@ impl ProviderBuilder {
         self
     }
 
+    /// Whether whoever is refused is told by which rule, and what of the request offends it, on the page or as
+    /// `explanation` in the JSON. The log says so in any case. Development mode switches it on.
+    pub fn explain(mut self, explain: bool) -> Self {
+        self.config.explain = explain;
+        self
+    }
+
     /// Permits clients with identifiers of people of their own ([`Client::pairwise`]).
     pub fn pairwise_subjects(mut self, subjects: PairwiseSubjects) -> Self {
         self.config.pairwise_subjects = Some(subjects);
@@ -376,6 +384,7 @@ impl ProviderBuilder {
         };
         let handler = self.handler.unwrap_or_else(built_in);
         let driver = Driver::new(ports, RecordCache::default());
+        config.registration = handler.registers();
         let session_management = config.session_management;
         let config = Arc::new(config);
         let deliver = Arc::new(DeliverNotices {

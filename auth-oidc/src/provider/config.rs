@@ -196,6 +196,12 @@ pub struct Config {
     pub session_management: bool,
     /// Who makes the identifiers of clients with pairwise subjects. Default: nobody, and there are none.
     pub pairwise_subjects: Option<PairwiseSubjects>,
+    /// Whether people can make an account (`prompt=create`): as the
+    /// [challenge handler](auth_core::challenge::ChallengeHandler::registers) says.
+    pub registration: bool,
+    /// Whether whoever is refused is told by which rule, and what of the request offends it. Default: no; the log
+    /// is. [Development mode](crate::ProviderBuilder::development) does.
+    pub explain: bool,
     /// Whether a deletion also looks through all grants, codes, sessions and consents for records that stand in
     /// no index, since a version of the program before the index wrote them. Default: yes.
     pub unindexed_records: bool,
@@ -221,6 +227,8 @@ impl Default for Config {
             deadline: Duration::from_secs(10),
             session_management: false,
             pairwise_subjects: None,
+            registration: false,
+            explain: false,
             unindexed_records: true,
         }
     }

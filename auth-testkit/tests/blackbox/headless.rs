@@ -1,7 +1,9 @@
 //! Sign-in and consent on pages of the embedder's own, settled at the desk.
 
 use auth_core::Scopes;
-use auth_core::challenge::{Accept, AcceptConsent, AcceptLogin, HeadlessUrls, Pending, Reject};
+use auth_core::challenge::{
+    Accept, AcceptConsent, AcceptLogin, Display, HeadlessUrls, Pending, Reject,
+};
 use auth_testkit::Browser;
 
 use crate::flow::*;
@@ -23,6 +25,48 @@ async fn challenge(world: &World, browser: &Browser, url: &str, page: &str, name
 }
 
 blackbox! {
+    async fn who_has_no_account_is_sent_to_make_one(setup: Setup) {
+        const REGISTER: &str = "https://accounts.example/join";
+        let pages = HeadlessUrls::new(LOGIN, CONSENT, LOGOUT).registration(REGISTER);
+        let world = World::with(setup, |b| b.challenges(pages)).await;
+        let (browser, desk) = (Browser::new(), world.provider.desk());
+        let create = request("web").set("prompt", "create").set("display", "popup");
+        for signed_in in [false, true] {
+            let login = challenge(&world, &browser, &create.url(&world), REGISTER, "login_challenge").await;
+            let Pending::Login(asked) = desk.open(&login).await.unwrap() else { panic!("not a login") };
+            assert!(asked.create && !asked.skip, "signed in: {signed_in}");
+            assert_eq!(asked.display, Some(Display::Popup));
+            // A session of before is no new account.
+            if signed_in {
+                assert!(desk.accept(&login, Accept::Login(AcceptLogin::continued("u-alice"))).await.is_err());
+            }
+            let to = desk.accept(&login, Accept::Login(AcceptLogin::new("u-alice").remember(true))).await.unwrap();
+            let consent = challenge(&world, &browser, &to.url, CONSENT, "consent_challenge").await;
+            let accept = AcceptConsent::new(Scopes::parse("openid").unwrap());
+            let to = desk.accept(&consent, Accept::Consent(accept)).await.unwrap();
+            open(&world, &browser, &to.url).await.callback().code();
+        }
+        // Others go to sign in, and what display nobody knows means nothing.
+        let usual = request("web").set("prompt", "login").set("display", "wap");
+        let login = challenge(&world, &browser, &usual.url(&world), LOGIN, "login_challenge").await;
+        let Pending::Login(asked) = desk.open(&login).await.unwrap() else { panic!("not a login") };
+        assert!(!asked.create && asked.display.is_none());
+        let both = open(&world, &browser, &request("web").set("prompt", "none create").url(&world)).await;
+        assert_redirected(&world, &both.callback(), "invalid_request");
+        let document = browser.get(&world.url("/.well-known/openid-configuration")).await.unwrap().json();
+        assert!(document["prompt_values_supported"].as_array().unwrap().contains(&"create".into()));
+    }
+
+    async fn where_nobody_can_make_an_account_nobody_is_sent_to(setup: Setup) {
+        let world = World::start(setup).await;
+        let browser = Browser::new();
+        open(&world, &browser, &request("web").set("prompt", "login").url(&world)).await.page();
+        let end = open(&world, &browser, &request("web").set("prompt", "create").url(&world)).await;
+        assert_redirected(&world, &end.callback(), "invalid_request");
+        let document = browser.get(&world.url("/.well-known/openid-configuration")).await.unwrap().json();
+        assert!(!document["prompt_values_supported"].as_array().unwrap().contains(&"create".into()));
+    }
+
     async fn own_pages_settle_what_they_are_asked(setup: Setup) {
         let world = headless(setup).await;
         let (browser, desk) = (Browser::new(), world.provider.desk());

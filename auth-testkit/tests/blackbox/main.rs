@@ -25,6 +25,7 @@ mod conformance;
 mod deletion;
 mod dosr;
 mod everywhere;
+mod explain;
 mod forgery;
 mod front;
 mod front_channel;

@@ -241,6 +241,8 @@ impl World {
         let builder = || {
             Provider::builder(&issuer)
                 .development()
+                // As in production: development is for the issuer on loopback.
+                .explain(false)
                 .shared_store(faults.clone())
                 .pages(auth_ui::DefaultPages::new())
                 .directory(people.clone())
@@ -287,6 +289,7 @@ impl World {
     pub fn another_builder(&self) -> ProviderBuilder {
         Provider::builder(&self.issuer)
             .development()
+            .explain(false)
             .shared_store(self.faults.clone())
             .pages(auth_ui::DefaultPages::new())
             .directory(self.people.clone())

@@ -3,6 +3,7 @@
 use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 /// The fewest characters of a value that protects a client.
@@ -18,11 +19,16 @@ pub(crate) fn entropy(form: &Form, to: &ValidatedRedirect) -> Result<(), Redirec
             let text = format!(
                 "the parameter '{name}' has insufficient entropy: at least {MIN} characters"
             );
-            return Err(RedirectError::new(to, code, text));
+            return Err(RedirectError::new(to, code, text).by_parameter(
+                "RFC 6749 §10.10",
+                name,
+                form,
+            ));
         }
         if value.len() > max {
             let text = format!("the parameter '{name}' is longer than {max} bytes");
-            return Err(RedirectError::new(to, ErrorCode::InvalidRequest, text));
+            let error = RedirectError::new(to, ErrorCode::InvalidRequest, text);
+            return Err(error.by_parameter("RFC 6749 §10.10", name, form));
         }
     }
     Ok(())

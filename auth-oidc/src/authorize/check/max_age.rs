@@ -4,6 +4,7 @@ use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
 use crate::client::Client;
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 pub(crate) fn max_age(
@@ -16,7 +17,8 @@ pub(crate) fn max_age(
     let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let seconds = digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| {
         let text = "the parameter 'max_age' is not a number of seconds";
-        RedirectError::new(to, ErrorCode::InvalidRequest, text)
+        let error = RedirectError::new(to, ErrorCode::InvalidRequest, text);
+        error.by_parameter("OpenID Connect Core §3.1.2.1", "max_age", form)
     })?;
     Ok(Some(seconds))
 }

@@ -5,6 +5,7 @@ use auth_core::http::Form;
 
 use crate::authorize::{PageError, ResponseMode, ValidatedRedirect};
 use crate::client::{Client, RedirectUri, ResponseType};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 /// Validates where the answer goes. Until this has succeeded there is no way to redirect.
@@ -13,15 +14,21 @@ pub(crate) fn redirect_uri(
     client: &Client,
     issuer: &Issuer,
 ) -> Result<ValidatedRedirect, PageError> {
-    let refuse = |text| PageError::new(ErrorCode::InvalidRequest, text);
+    let refuse = |name, text| {
+        let section = match name {
+            "redirect_uri" => "OpenID Connect Core §3.1.2.1, RFC 9700 §4.1.3",
+            _ => "OAuth 2.0 Multiple Response Type Encoding Practices §2.1",
+        };
+        PageError::new(ErrorCode::InvalidRequest, text).by_parameter(section, name, form)
+    };
     let requested = form.get("redirect_uri").ok_or_else(|| {
-        refuse("the parameter 'redirect_uri' is missing: send one that the client registered")
+        let text = "the parameter 'redirect_uri' is missing: send one that the client registered";
+        refuse("redirect_uri", text)
     })?;
     if !still_registered(client, requested) {
-        return Err(refuse(
-            "the parameter 'redirect_uri' is not one that the client registered; they are \
-             compared byte by byte",
-        ));
+        let text = "the parameter 'redirect_uri' is not one that the client registered; they are \
+                    compared byte by byte";
+        return Err(refuse("redirect_uri", text));
     }
     // An error travels as the answer would (OAuth 2.0 Multiple Response Type Encoding Practices §2.1).
     let usual = match form.get("response_type").and_then(ResponseType::parse) {
@@ -32,7 +39,8 @@ pub(crate) fn redirect_uri(
         ResponseMode::ALL.into_iter().find(|mode| mode.as_str() == requested)
     });
     let mode = mode.ok_or_else(|| {
-        refuse("the parameter 'response_mode' is not one of query, fragment and form_post")
+        let text = "the parameter 'response_mode' is not one of query, fragment and form_post";
+        refuse("response_mode", text)
     })?;
     Ok(ValidatedRedirect {
         uri: requested.to_owned(),

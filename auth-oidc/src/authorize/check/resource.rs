@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
 use crate::client::Client;
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 pub(crate) fn check(
@@ -14,6 +15,7 @@ pub(crate) fn check(
 ) -> Result<Vec<String>, RedirectError> {
     granted_audience(form, &client.audience)
         .map_err(|text| RedirectError::new(to, ErrorCode::InvalidTarget, text))
+        .map_err(|error| error.by_parameter("RFC 8707 §2", "resource", form))
 }
 
 /// The resources that are asked for, each of which must be one of `permitted`.

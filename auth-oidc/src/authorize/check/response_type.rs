@@ -5,6 +5,7 @@ use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ResponseMode, ValidatedRedirect};
 use crate::client::{Client, ResponseType};
+use crate::explain::Explained;
 use crate::provider::ResponseTypePolicy;
 use crate::refusal::ErrorCode;
 
@@ -14,7 +15,10 @@ pub(crate) fn response_type(
     policy: ResponseTypePolicy,
     to: &ValidatedRedirect,
 ) -> Result<ResponseType, RedirectError> {
-    let refuse = |error, text| Err(RedirectError::new(to, error, text));
+    let refuse = |error, text| {
+        let error = RedirectError::new(to, error, text);
+        Err(error.by_parameter("RFC 6749 §3.1.1", "response_type", form))
+    };
     let Some(asked) = form.get("response_type") else {
         return refuse(ErrorCode::InvalidRequest, "the parameter 'response_type' is missing");
     };
@@ -31,11 +35,14 @@ pub(crate) fn response_type(
         // Servers keep queries in their logs, and send them on as `Referer`.
         let to = ValidatedRedirect { mode: ResponseMode::Fragment, ..to.clone() };
         let text = "the parameter 'response_mode' is query, which no token may travel in";
-        return Err(RedirectError::new(&to, ErrorCode::InvalidRequest, text));
+        let error = RedirectError::new(&to, ErrorCode::InvalidRequest, text);
+        let section = "OAuth 2.0 Multiple Response Type Encoding Practices §3";
+        return Err(error.by_parameter(section, "response_mode", form));
     }
     if response_type.has_id_token() && form.get("nonce").is_none() {
         let text = "the parameter 'nonce' is missing: an id token from this endpoint needs one";
-        return refuse(ErrorCode::InvalidRequest, text);
+        let error = RedirectError::new(to, ErrorCode::InvalidRequest, text);
+        return Err(error.by_parameter("OpenID Connect Core §3.2.2.1", "nonce", form));
     }
     Ok(response_type)
 }

@@ -5,6 +5,7 @@ use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
 use crate::client::{Client, ResponseType};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 /// The scopes that are asked for, with the client's default ones. Asking for nothing never means all.
@@ -14,7 +15,10 @@ pub(crate) fn scope(
     response_type: ResponseType,
     to: &ValidatedRedirect,
 ) -> Result<Scopes, RedirectError> {
-    let refuse = |text: String| RedirectError::new(to, ErrorCode::InvalidScope, text);
+    let refuse = |text: String| {
+        let error = RedirectError::new(to, ErrorCode::InvalidScope, text);
+        error.by_parameter("RFC 6749 §3.3", "scope", form)
+    };
     let asked = form.get("scope").unwrap_or_default();
     let mut scope = Scopes::parse(asked).map_err(|error| refuse(error.to_string()))?;
     if scope.iter().any(|asked| !client.scope.contains(asked)) {

@@ -3,6 +3,7 @@
 use auth_core::http::Form;
 
 use crate::authorize::{RedirectError, ValidatedRedirect};
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 pub(crate) fn unsupported(form: &Form, to: &ValidatedRedirect) -> Result<(), RedirectError> {
@@ -14,7 +15,7 @@ pub(crate) fn unsupported(form: &Form, to: &ValidatedRedirect) -> Result<(), Red
     match refused.into_iter().find(|(name, _)| form.contains(name)) {
         Some((name, code)) => {
             let text = format!("the parameter '{name}' is not supported here");
-            Err(RedirectError::new(to, code, text))
+            Err(RedirectError::new(to, code, text).by_parameter(code.section(), name, form))
         }
         None => Ok(()),
     }

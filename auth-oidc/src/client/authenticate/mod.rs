@@ -13,6 +13,7 @@ use auth_core::record::Found;
 pub(crate) use credentials::{Credential, Presented};
 
 use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
+use crate::explain::Explained;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 
@@ -50,6 +51,7 @@ pub(crate) fn authenticate(
 ) -> Result<AuthenticatedClient, Stop<Refusal>> {
     let refuse = |description: &str| {
         let refusal = Refusal::new(ErrorCode::InvalidClient, description);
+        let refusal = refusal.by("RFC 6749 §2.3, §5.2, RFC 7523 §3, OpenID Connect Core §9");
         Refusal { basic: presented.basic, ..refusal }
     };
     let record = facts.read(&ClientRecord::at(&presented.client_id))?;

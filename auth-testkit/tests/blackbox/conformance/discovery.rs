@@ -30,6 +30,7 @@ const KNOWN: &[&str] = &[
     "token_endpoint_auth_methods_supported",
     "token_endpoint_auth_signing_alg_values_supported",
     "claims_supported",
+    "display_values_supported",
     "ui_locales_supported",
     "claims_parameter_supported",
     "request_parameter_supported",
