@@ -5,6 +5,7 @@
 //! back with a verifier, a short proof that we sent it there.
 
 mod browser;
+mod deflate;
 mod desk;
 mod question;
 mod resume_consent;

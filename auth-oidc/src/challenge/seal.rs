@@ -9,19 +9,16 @@ use auth_core::record::{Kind, TypedKey};
 use auth_core::seal::{Purpose, SealError};
 use auth_core::store::{Class, Key, Main, Write};
 use auth_core::{ChallengeId, Tenant, Timestamp};
-use miniz_oxide::deflate::compress_to_vec;
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde::{Deserialize, Serialize};
 
 use crate::authorize::{AuthorizeRefusal, PageError};
+use crate::challenge::deflate::{deflate, inflate};
 use crate::challenge::{Challenge, Question};
 use crate::refusal::ErrorCode;
 use crate::stop::Stop;
 
 /// The longest challenge that travels in a URL, in bytes; a longer one is stored.
 const MAX_IN_URL: usize = 1800;
-/// The longest challenge after inflation, in bytes.
-const MAX_INFLATED: usize = 64 * 1024;
 /// How many challenges and pushed requests of one source are stored in a minute.
 const STORED_PER_MINUTE: u64 = 30;
 
@@ -127,7 +124,7 @@ pub(crate) fn reserve_storage(
 
 fn seal(cx: &mut Cx<'_>, purpose: Purpose, sealed: &Sealed) -> String {
     let json = serde_json::to_vec(sealed).unwrap_or_default();
-    let deflated = compress_to_vec(&json, 6);
+    let deflated = deflate(&json);
     let context = [cx.tenant.id.as_str(), cx.tenant.issuer.as_str()];
     cx.tenant.keys.seal(&mut cx.rng, purpose, &context, &deflated)
 }
@@ -154,8 +151,7 @@ pub(crate) fn open_sealed(
                 continue;
             }
         };
-        let json = decompress_to_vec_with_limit(&deflated, MAX_INFLATED);
-        let sealed = json.ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let sealed = inflate(&deflated).and_then(|json| serde_json::from_slice(&json).ok());
         return match sealed {
             Some(Sealed::Whole(challenge)) => Ok(Opened::Whole(challenge)),
             Some(Sealed::Stored(id)) => Ok(Opened::Stored(StoredChallenge::at(&id).raw().clone())),
