@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http::{Request, Response, header};
 use http_cache_semantics::{CacheOptions, CachePolicy};
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tracing::warn;
 use url::Url;
 
@@ -108,8 +108,21 @@ impl Documents {
     /// Fetches by `http`; without one there are no documents.
     #[must_use]
     pub fn new(http: Option<Arc<dyn HttpClient>>, clock: Arc<dyn Clock>) -> Self {
-        let known = Arc::new(Cache::with_weighter(4_096, Self::CAPACITY, ByLength));
-        Self { http, clock, known, under_way: Mutex::default() }
+        // Few shards, each with room for many documents of the greatest length.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(4_096)
+            .weight_capacity(Self::CAPACITY)
+            .shards(4)
+            .build();
+        let known = match options {
+            Ok(options) => {
+                let (hash, lifecycle) =
+                    (DefaultHashBuilder::default(), DefaultLifecycle::default());
+                Cache::with_options(options, ByLength, hash, lifecycle)
+            }
+            Err(_) => Cache::with_weighter(4_096, Self::CAPACITY, ByLength),
+        };
+        Self { http, clock, known: Arc::new(known), under_way: Mutex::default() }
     }
 
     /// The document that is wanted: the one that is known while it is good, else the one at its address.
@@ -119,31 +132,38 @@ impl Documents {
     pub async fn get(&self, wanted: &Fetch) -> Document {
         let Some(http) = &self.http else { return Err(DocumentError::NoClient) };
         let now = self.clock.now();
-        if let Some(known) = self.known.get(&wanted.url) {
-            let asked_just_now = now < known.at.saturating_add(Self::AT_LEAST);
-            if asked_just_now || (!wanted.anew && now < known.fresh_until) {
-                return known.document;
-            }
+        match self.known_or_request(wanted, http, now) {
+            Ok(known) => known.document,
+            Err(request) => request.await.document,
         }
-        self.request(&wanted.url, http, now).await.document
     }
 
-    /// The request for `url` that is under way, or a new one.
-    fn request(
+    /// What is known, if it is good; else the request that is under way, or a new one.
+    fn known_or_request(
         &self,
-        url: &Url,
+        wanted: &Fetch,
         http: &Arc<dyn HttpClient>,
         now: Timestamp,
-    ) -> Shared<BoxFuture<'static, Fetched>> {
+    ) -> Result<Fetched, Shared<BoxFuture<'static, Fetched>>> {
+        let Fetch { url, anew } = wanted;
+        // One at a time from here on: what ends meanwhile is known before another one begins.
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = under_way.get(url).and_then(WeakShared::upgrade) {
-            return shared;
+        let request = under_way.get(url).and_then(WeakShared::upgrade);
+        // One that has ended may be held by whoever was to complete it.
+        if let Some(request) = request.filter(|request| request.peek().is_none()) {
+            return Err(request);
         }
-        // Those that nobody waits for any more.
+        // A clock that was set back says nothing of when an answer came.
+        if let Some(known) = self.known.get(url).filter(|known| known.at <= now) {
+            let asked_just_now = now < known.at.saturating_add(Self::AT_LEAST);
+            if asked_just_now || (!anew && now < known.fresh_until) {
+                return Ok(known);
+            }
+        }
         under_way.retain(|_, request| request.upgrade().is_some());
-        let (http, known, of) = (http.clone(), self.known.clone(), url.clone());
+        let (client, known, of) = (http.clone(), self.known.clone(), url.clone());
         let request = async move {
-            let fetched = fetch(&*http, &of, now).await;
+            let fetched = fetch(&*client, &of, now).await;
             // Nobody can make others lose a good document by asking for it anew while its server is away.
             let good = |known: &Fetched| known.document.is_ok() && now < known.fresh_until;
             let fetched = match (&fetched.document, known.get(&of).filter(good)) {
@@ -153,11 +173,13 @@ impl Documents {
             known.insert(of, fetched.clone());
             fetched
         };
-        let shared = request.boxed().shared();
-        if let Some(weak) = shared.downgrade() {
+        let request = request.boxed().shared();
+        // Whoever asks and goes away must not be able to make us ask again.
+        http.complete(request.clone().map(drop).boxed());
+        if let Some(weak) = request.downgrade() {
             under_way.insert(url.clone(), weak);
         }
-        shared
+        Err(request)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use url::Url;
 
@@ -26,6 +27,10 @@ pub trait HttpClient: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`FetchError`].
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError>;
+
+    /// Brings work to its end that sends requests, on the runtime of this client, also when nobody waits for it
+    /// any more.
+    fn complete(&self, work: BoxFuture<'static, ()>);
 }
 
 /// A request may not be sent there. The text names a rule and never an address.

@@ -9,6 +9,7 @@ use std::{fmt, io};
 use async_trait::async_trait;
 use auth_core::{FetchError, Forbidden, HttpClient};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -17,6 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::timeout;
 use url::Url;
@@ -214,6 +216,13 @@ impl HttpClient for SafeHttpClient {
         let turn = turn.map_err(|_| FetchError::Late)?;
         let _turn = turn.map_err(|error| FetchError::Failed(error.into()))?;
         timeout(self.time_limit, self.exchange(request)).await.map_err(|_| FetchError::Late)?
+    }
+
+    fn complete(&self, work: BoxFuture<'static, ()>) {
+        // Outside of a runtime nothing can be sent, either.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(work);
+        }
     }
 }
 

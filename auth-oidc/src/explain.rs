@@ -26,7 +26,7 @@ struct Sent {
 }
 
 /// Parameters that whoever reads a log could use, or that say who somebody is.
-const SECRET: [&str; 13] = [
+const SECRET: [&str; 15] = [
     "client_secret",
     "client_assertion",
     "code",
@@ -40,6 +40,8 @@ const SECRET: [&str; 13] = [
     "id_token_hint",
     "login_hint",
     "claims",
+    "nonce",
+    "state",
 ];
 
 /// The longest value that is shown, in characters.
@@ -53,15 +55,20 @@ impl Rule {
 
     /// That a section demands of a parameter.
     pub(crate) fn on(section: &'static str, parameter: &'static str, form: &Form) -> Self {
-        let shown = |value: &str| match SECRET.contains(&parameter) {
-            true => format!("({} characters, not shown)", value.chars().count()),
-            false if value.chars().count() > MAX => {
-                format!("{}… ({} bytes)", value.chars().take(MAX).collect::<String>(), value.len())
-            }
-            false => value.to_owned(),
-        };
-        let value = form.all(parameter).map(shown).reduce(|one, next| format!("{one} {next}"));
+        let sent: Vec<&str> = form.all(parameter).collect();
+        let value = (!sent.is_empty()).then(|| shown(parameter, &sent.join(" ")));
         Self { section, sent: Some(Sent { parameter, value }) }
+    }
+}
+
+fn shown(parameter: &str, value: &str) -> String {
+    let length = value.chars().count();
+    match SECRET.contains(&parameter) {
+        true => format!("({length} characters, not shown)"),
+        false if length > MAX => {
+            format!("{}… ({length} characters)", value.chars().take(MAX).collect::<String>())
+        }
+        false => value.to_owned(),
     }
 }
 
@@ -113,11 +120,19 @@ mod tests {
         assert_eq!(shown("prompt"), None);
         let long = Form::from_query(Some(&format!("scope={}", "é".repeat(500)))).unwrap();
         let value = Rule::on("", "scope", &long).sent.unwrap().value.unwrap();
-        assert!(value.ends_with("… (1000 bytes)") && value.chars().count() < 150, "{value}");
+        assert!(value.ends_with("… (500 characters)") && value.chars().count() < 150, "{value}");
     }
 
     #[test]
     fn every_code_stands_somewhere() {
+        for code in ErrorCode::ALL {
+            let section = code.section();
+            let of_somebody = ["RFC ", "OpenID Connect ", "Ory Hydra", "Our own"];
+            assert!(
+                of_somebody.iter().any(|known| section.starts_with(known)),
+                "{code}: {section}"
+            );
+        }
         assert_eq!(ErrorCode::InvalidGrant.section(), "RFC 6749 §5.2");
         assert_eq!(ErrorCode::InvalidTarget.section(), "RFC 8707 §2");
         assert_eq!(ErrorCode::LoginRequired.section(), "OpenID Connect Core §3.1.2.6");

@@ -18,6 +18,9 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+
             /// The code on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

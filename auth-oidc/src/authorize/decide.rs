@@ -168,7 +168,7 @@ impl Authorize {
         };
         match pushed.as_ref().map(|found| &found.value).filter(good) {
             Some(pushed) => Ok(Some(pushed.form())),
-            None => Err(gone().by_parameter("RFC 9126 §4", "request_uri", &self.form).into()),
+            None => Err(gone().by("RFC 9126 §4").into()),
         }
     }
 }

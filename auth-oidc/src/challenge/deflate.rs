@@ -51,7 +51,10 @@ mod tests {
     #[test]
     fn what_is_too_long_or_no_stream_is_nothing() {
         assert_eq!(inflate(&deflate(&vec![7; MAX_INFLATED + 1])), None);
-        assert_eq!(inflate(&compress_to_vec(b"a compressed one", 6)).as_deref(), Some(&b"a compressed one"[..]));
+        assert_eq!(
+            inflate(&compress_to_vec(b"a compressed one", 6)).as_deref(),
+            Some(&b"a compressed one"[..])
+        );
         for broken in [&[][..], &[1], &[1, 2, 0, 0xFD, 0xFF, 7], &[0xFF; 40]] {
             assert_eq!(inflate(broken), None, "{broken:?}");
         }

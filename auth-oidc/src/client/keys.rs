@@ -72,10 +72,12 @@ pub(crate) fn verify(
     let first = published_keys(document(&published, facts)?);
     let lacks_it = match &first {
         Ok(keys) => jws.header().kid.is_none() || named(keys, jws).next().is_none(),
+        // Such as a page that says that the server is being mended.
+        Err(NotVerified::NoSet) => true,
         Err(_) => false,
     };
     match first.and_then(|keys| by_one_of(named(&keys, jws), jws)) {
-        Err(NotVerified::NoKey) if lacks_it => {
+        Err(NotVerified::NoKey | NotVerified::NoSet) if lacks_it => {
             let second = published_keys(document(&published.anew(), facts)?);
             Ok(second.and_then(|keys| by_one_of(named(&keys, jws), jws)))
         }

@@ -10,6 +10,7 @@ use auth_core::record::{Shadow, Tag, TypedKey};
 use auth_core::store::{BatchBuilder, Main, When, Write};
 use auth_core::{ClientId, Fetch, HttpClient, Secret, Tenant};
 use subtle::ConstantTimeEq;
+use tracing::warn;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -50,7 +51,8 @@ pub enum ClientError {
 
 impl Clients {
     /// Registers a client, or replaces the one of that id. A secret that is not given stays as it was;
-    /// a new one replaces the old ones at once. A client that was disabled stays so.
+    /// a new one replaces the old ones at once. A client that was disabled stays so. If people have other
+    /// identifiers for it from now on, by [`Client::subject_type`] or a sector, its tokens are worthless.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -140,11 +142,17 @@ impl Clients {
         }) {
             return Ok(());
         }
-        // What is there now counts, since whoever was refused mends it and comes again.
+        // What is there now counts, as far as the rate permits: whoever was refused mends it and comes again.
         match self.driver.ports().documents.get(&Fetch::of(url).anew()).await {
-            Err(_) => refuse("it cannot be read; the log says why"),
+            Err(error) => {
+                warn!(target: "oauth2", client = %client.client_id, %error, "a sector_identifier_uri cannot be read");
+                refuse(
+                    "it cannot be read, which the log explains; it is read again after ten seconds",
+                )
+            }
             Ok(document) if !client.is_of_sector(&document) => refuse(
-                "what is there is no JSON list of strings that has each of the redirect URIs",
+                "what is there is no JSON list of strings that has each of the redirect URIs; it is read again \
+                 after ten seconds",
             ),
             Ok(_) => Ok(()),
         }
@@ -253,6 +261,12 @@ impl Change {
     }
 }
 
+/// What becomes of a client whose tokens end.
+struct End {
+    revoked: bool,
+    deleting: bool,
+}
+
 impl Change {
     fn shadow(&self, cx: &Cx<'_>) -> TypedKey<Shadow> {
         Shadow::at(&Tag::client(cx.tenant.id, self.id().as_str()))
@@ -282,17 +296,17 @@ impl Change {
     fn revoke(
         &self,
         generation: u64,
-        deleting: bool,
+        End { revoked, deleting }: End,
         facts: &Facts,
         cx: &Cx<'_>,
     ) -> Result<Write, Need> {
         let key = self.shadow(cx);
         let found = facts.read(&key)?;
         let known = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();
-        let revoked = Shadow { generation, revoked: true, deleting, ..known };
+        let shadow = Shadow { generation, revoked, deleting, ..known };
         Ok(match &found {
-            Some(found) => found.replace(&revoked)?,
-            None => key.create(&revoked),
+            Some(found) => found.replace(&shadow)?,
+            None => key.create(&shadow),
         })
     }
 }
@@ -313,6 +327,13 @@ impl Decision for Change {
         let record = match (self, known) {
             (Self::Put { client, secret }, known) => {
                 let generation = match known {
+                    // Its tokens would suddenly name people otherwise (OpenID Connect Core §12.2).
+                    Some(known) if !client.knows_people_as(&known.client) => {
+                        let generation = known.generation + 1;
+                        let end = End { revoked: known.disabled, deleting: false };
+                        batch.push(self.revoke(generation, end, facts, cx)?);
+                        generation
+                    }
                     Some(known) => known.generation,
                     None => match self.begin(facts, cx, &mut batch)? {
                         Some(generation) => generation,
@@ -339,7 +360,8 @@ impl Decision for Change {
                 });
             }
             (Self::Delete { id, unindexed }, Some(known)) => {
-                batch.push(self.revoke(known.generation + 1, true, facts, cx)?);
+                let end = End { revoked: true, deleting: true };
+                batch.push(self.revoke(known.generation + 1, end, facts, cx)?);
                 let job = DeleteClient::new(id.clone(), *unindexed);
                 let now = cx.now;
                 batch.push(enqueue(&job, &mut cx.rng, now));
@@ -359,7 +381,8 @@ impl Decision for Change {
             }
             (Self::Disable { .. }, Some(known)) => {
                 let generation = known.generation + 1;
-                batch.push(self.revoke(generation, false, facts, cx)?);
+                let end = End { revoked: true, deleting: false };
+                batch.push(self.revoke(generation, end, facts, cx)?);
                 ClientRecord { disabled: true, generation, ..known.clone() }
             }
         };

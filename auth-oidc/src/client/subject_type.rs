@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use auth_core::decision::Unavailable;
-use auth_core::{Secret, Subject};
+use auth_core::{Secret, SessionId, Subject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hmac};
@@ -46,78 +46,107 @@ impl SubjectType {
 /// They are the same for ever: keep the secret apart from those that are rotated, since with another one
 /// everybody is somebody else to these clients.
 #[derive(Clone)]
-pub struct PairwiseSubjects(Method);
-
-#[derive(Clone)]
-enum Method {
-    Hmac(hmac::Key),
-    Hydra(Secret),
+pub struct PairwiseSubjects {
+    key: hmac::Key,
+    /// Of an Ory Hydra.
+    salt: Option<Secret>,
 }
 
 impl PairwiseSubjects {
     /// The fewest bytes of a secret.
     pub const MIN_SECRET: usize = 32;
+    /// The fewest bytes of a salt of Hydra's, as it demands.
+    pub const MIN_SALT: usize = 8;
 
     /// HMAC-SHA-256 of sector and subject by a secret of at least 32 random bytes.
     ///
     /// # Errors
     /// [`ShortSecret`].
     pub fn new(secret: &Secret) -> Result<Self, ShortSecret> {
-        if secret.expose().len() < Self::MIN_SECRET {
-            return Err(ShortSecret);
-        }
-        Ok(Self(Method::Hmac(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()))))
+        Self::keyed(secret, Self::MIN_SECRET)
     }
 
     /// Those that Ory Hydra makes with this `oidc.subject_identifiers.pairwise.salt`, for who comes from there:
-    /// the hexadecimal SHA-256 of sector, subject and salt.
-    #[must_use]
-    pub fn of_hydra(salt: impl Into<Secret>) -> Self {
-        Self(Method::Hydra(salt.into()))
+    /// the hexadecimal SHA-256 of sector, subject and salt, where the sector is the whole
+    /// `sector_identifier_uri`, else host and port of the redirect URI.
+    ///
+    /// # Errors
+    /// [`ShortSecret`] for fewer than 8 bytes.
+    pub fn of_hydra(salt: &Secret) -> Result<Self, ShortSecret> {
+        Ok(Self { salt: Some(salt.clone()), ..Self::keyed(salt, Self::MIN_SALT)? })
     }
 
-    fn identifier(&self, sector: &str, subject: &Subject) -> String {
-        let subject = subject.as_str().as_bytes();
-        match &self.0 {
-            Method::Hmac(key) => {
-                let mut context = hmac::Context::with_key(key);
-                // No host has the byte between them.
-                [sector.as_bytes(), &[0], subject].iter().for_each(|part| context.update(part));
-                URL_SAFE_NO_PAD.encode(context.sign())
-            }
-            Method::Hydra(salt) => {
-                let mut context = digest::Context::new(&digest::SHA256);
-                let salt = salt.expose().as_bytes();
-                [sector.as_bytes(), subject, salt].iter().for_each(|part| context.update(part));
-                context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-            }
+    fn keyed(secret: &Secret, least: usize) -> Result<Self, ShortSecret> {
+        let secret = secret.expose().as_bytes();
+        if secret.len() < least {
+            return Err(ShortSecret { least });
         }
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret), salt: None })
+    }
+
+    fn subject(&self, client: &Client, subject: &Subject) -> Option<String> {
+        let Some(salt) = &self.salt else {
+            return Some(self.mac(&[client.sector()?.as_bytes(), subject.as_str().as_bytes()]));
+        };
+        let mut context = digest::Context::new(&digest::SHA256);
+        let sector = client.sector_of_hydra()?;
+        let parts = [sector.as_bytes(), subject.as_str().as_bytes(), salt.expose().as_bytes()];
+        parts.iter().for_each(|part| context.update(part));
+        Some(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn session(&self, client: &Client, sid: &SessionId) -> Option<String> {
+        Some(self.mac(&[b"sid", client.sector()?.as_bytes(), sid.to_string().as_bytes()]))
+    }
+
+    /// No part has the byte between them.
+    fn mac(&self, parts: &[&[u8]]) -> String {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            context.update(part);
+            context.update(&[0]);
+        }
+        URL_SAFE_NO_PAD.encode(context.sign())
     }
 
     /// The identifier by which `client` knows the subject.
-    pub(crate) fn seen_by<'a>(
+    pub(crate) fn subject_for<'a>(
         pairwise: Option<&Self>,
         client: &Client,
         subject: &'a Subject,
     ) -> Result<Cow<'a, str>, Unavailable> {
-        if client.subject_type.is_public() {
-            return Ok(Cow::Borrowed(subject.as_str()));
-        }
-        match (pairwise, client.sector()) {
-            (Some(pairwise), Some(sector)) => {
-                Ok(Cow::Owned(pairwise.identifier(&sector, subject)))
-            }
-            // Registered at a process that is built otherwise.
-            _ => Err(Unavailable::Defect(
-                format!(
-                    "the client `{}` has pairwise subjects, and this provider was built without them: add \
-                     `.pairwise_subjects(…)`",
-                    client.client_id
-                )
-                .into(),
-            )),
+        match client.subject_type {
+            SubjectType::Public => Ok(Cow::Borrowed(subject.as_str())),
+            SubjectType::Pairwise => made(pairwise.map(|it| it.subject(client, subject)), client),
         }
     }
+
+    /// The `sid` by which `client` knows the session, which would tell as much.
+    pub(crate) fn sid_for(
+        pairwise: Option<&Self>,
+        client: &Client,
+        sid: &SessionId,
+    ) -> Result<Cow<'static, str>, Unavailable> {
+        match client.subject_type {
+            SubjectType::Public => Ok(Cow::Owned(sid.to_string())),
+            SubjectType::Pairwise => made(pairwise.map(|it| it.session(client, sid)), client),
+        }
+    }
+}
+
+/// A defect, if a client is there that could not have been registered at this process.
+fn made(
+    identifier: Option<Option<String>>,
+    client: &Client,
+) -> Result<Cow<'static, str>, Unavailable> {
+    let reason = match identifier {
+        Some(Some(identifier)) => return Ok(Cow::Owned(identifier)),
+        Some(None) => "its redirect URIs have no sector: register it again",
+        None => "this provider was built without them: add `.pairwise_subjects(…)`",
+    };
+    let id = &client.client_id;
+    let text = format!("the client `{id}` has pairwise subjects, and {reason}");
+    Err(Unavailable::Defect(text.into()))
 }
 
 impl fmt::Debug for PairwiseSubjects {
@@ -128,21 +157,44 @@ impl fmt::Debug for PairwiseSubjects {
 
 /// A secret whose identifiers could be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret of pairwise subjects has 32 bytes or more")]
+#[error("the secret of pairwise subjects has {least} bytes or more")]
 #[non_exhaustive]
-pub struct ShortSecret;
+pub struct ShortSecret {
+    /// How many it has at least.
+    pub least: usize,
+}
 
 impl Client {
     /// Whom it shares the identifiers of people with: the host of its `sector_identifier_uri`, else the one of
-    /// all of its redirect URIs (OpenID Connect Core §8.1).
+    /// all of its redirect URIs (OpenID Connect Core §8.1). What leads to a device is nobody's own.
     pub(crate) fn sector(&self) -> Option<String> {
-        let host = |uri: &String| Url::parse(uri).ok()?.host_str().map(str::to_owned);
+        let host = |uri: &String| {
+            let url = Url::parse(uri).ok().filter(|url| url.scheme() == "https")?;
+            url.host_str().map(str::to_owned)
+        };
         if let Some(uri) = &self.sector_identifier_uri {
-            return host(uri);
+            return Url::parse(uri).ok()?.host_str().map(str::to_owned);
         }
         let mut hosts = self.redirect_uris.iter().map(host);
         let first = hosts.next()??;
         hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// The same, as Hydra has it.
+    fn sector_of_hydra(&self) -> Option<String> {
+        if let Some(uri) = &self.sector_identifier_uri {
+            return Some(uri.clone());
+        }
+        let uri = self.redirect_uris.first()?;
+        let (_, rest) = uri.split_once("://")?;
+        Some(rest.split(['/', '?', '#']).next()?.to_owned())
+    }
+
+    /// Whether people have the same identifiers for it as for `other`.
+    pub(crate) fn knows_people_as(&self, other: &Self) -> bool {
+        let by = |client: &Self| (client.sector(), client.sector_of_hydra());
+        self.subject_type == other.subject_type
+            && (self.subject_type.is_public() || by(self) == by(other))
     }
 
     /// Asks whether the provider has the identifiers that it wants.
@@ -171,27 +223,39 @@ impl Client {
 mod tests {
     use super::*;
 
-    fn pairwise() -> PairwiseSubjects {
-        PairwiseSubjects::new(&"0123456789abcdef0123456789abcdef".into()).unwrap()
+    fn at(callback: &str) -> Client {
+        Client::public("app").redirect_uri(callback).pairwise()
     }
 
     #[test]
     fn an_identifier_is_one_sectors_and_one_persons() {
+        let pairwise = PairwiseSubjects::new(&"0123456789abcdef0123456789abcdef".into()).unwrap();
         let [alice, bob] = ["alice", "bob"].map(Subject::from);
-        let of = |sector, subject| pairwise().identifier(sector, subject);
-        assert_eq!(of("app.example", &alice), of("app.example", &alice));
-        assert_ne!(of("app.example", &alice), of("other.example", &alice));
-        assert_ne!(of("app.example", &alice), of("app.example", &bob));
-        assert!(!of("app.example", &alice).contains("alice"));
-        assert_eq!(PairwiseSubjects::new(&"short".into()).unwrap_err(), ShortSecret);
+        let [app, other] = ["https://app.example/cb", "https://other.example/cb"].map(at);
+        let same = at("https://app.example/cb2");
+        let of = |client, subject| pairwise.subject(client, subject).unwrap();
+        assert_eq!(of(&app, &alice), of(&same, &alice));
+        assert_ne!(of(&app, &alice), of(&other, &alice));
+        assert_ne!(of(&app, &alice), of(&app, &bob));
+        assert!(!of(&app, &alice).contains("alice"));
+        assert_eq!(PairwiseSubjects::new(&"short".into()).unwrap_err().least, 32);
     }
 
     #[test]
     fn identifiers_of_hydra_stay_as_they_were() {
         // printf 'app.examplealicesome-salt' | sha256sum
-        let expected = "7690819414b40d61ecb4a7d0c4573d809ba58e24fae97b5decbc3c6cf30f4b68";
-        let hydra = PairwiseSubjects::of_hydra("some-salt");
-        assert_eq!(hydra.identifier("app.example", &Subject::from("alice")), expected);
+        let hydra = PairwiseSubjects::of_hydra(&"some-salt".into()).unwrap();
+        let of = |client| hydra.subject(&client, &Subject::from("alice")).unwrap();
+        let app = at("https://app.example/cb");
+        assert_eq!(
+            of(app.clone()),
+            "7690819414b40d61ecb4a7d0c4573d809ba58e24fae97b5decbc3c6cf30f4b68"
+        );
+        let port = at("https://app.example:8443/cb");
+        assert_eq!(of(port), "989d9f8637455d48c22a253cbf98bc1c451d107958b13a9b61c727cc99ae10b0");
+        let wide = app.sector_identifier_uri("https://app.example/sector.json");
+        assert_eq!(of(wide), "22bd2beb929e4e376c3a98095db95a52801da12d28acb0c8142b18b25252e0fb");
+        PairwiseSubjects::of_hydra(&"short".into()).unwrap_err();
     }
 
     #[test]
@@ -201,7 +265,10 @@ mod tests {
         let more = client.clone().redirect_uri("https://app.example:8443/cb2");
         assert_eq!(more.sector().as_deref(), Some("app.example"));
         assert_eq!(client.clone().redirect_uri("https://other.example/cb").sector(), None);
-        assert_eq!(client.redirect_uri("com.example.app:/cb").sector(), None);
+        assert_eq!(client.clone().redirect_uri("com.example.app:/cb").sector(), None);
+        for of_a_device in ["com.example.app://cb/", "http://127.0.0.1/cb", "http://localhost/cb"] {
+            assert_eq!(at(of_a_device).sector(), None, "{of_a_device}");
+        }
         assert_eq!(Client::public("none").sector(), None);
     }
 }

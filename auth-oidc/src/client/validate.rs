@@ -92,10 +92,10 @@ impl Client {
                     "access tokens of a client with pairwise subjects are opaque",
                 );
             }
-            if self.sector().is_none() && !self.redirect_uris.is_empty() {
+            if self.sector().is_none() {
                 return metadata(
                     "sector_identifier_uri",
-                    "pairwise subjects need one: the redirect URIs have several hosts, or none",
+                    "pairwise subjects need one, unless all redirect URIs are https of one host",
                 );
             }
         }

@@ -16,7 +16,7 @@ use tracing::{error, warn};
 
 use crate::authorize::{AuthorizationResponse, AuthorizeRefusal, PageError};
 use crate::client::authenticate::Presented;
-use crate::explain::explain;
+use crate::explain::{Explained, explain};
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 
@@ -28,21 +28,6 @@ pub(super) fn parameters(request: &Request) -> Result<Form, auth_core::http::For
         &http::Method::POST => query.merge(Form::from_body(request.headers(), request.body())?),
         _ => Ok(query),
     }
-}
-
-/// The parameters of a back-channel request: the body only (RFC 6749 §3.2).
-pub(super) fn body(request: &Request) -> Result<Form, Response> {
-    if request.uri().query().is_some() {
-        let text = "parameters are sent in the body, never in the query";
-        return Err(refusal(&Refusal::invalid_request(text)));
-    }
-    Form::from_body(request.headers(), request.body()).map_err(|error| {
-        let mut response = refusal(&error.clone().into());
-        if error == auth_core::http::FormError::ContentType {
-            *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        }
-        response
-    })
 }
 
 /// RFC 6749 §5.2.
@@ -113,6 +98,21 @@ impl Provider {
             return unavailable(&cause.into());
         }
         PageResponse::new(self.pages(), locales, nonce).respond(status, page)
+    }
+
+    /// The parameters of a back-channel request: the body only (RFC 6749 §3.2).
+    pub(super) fn body(&self, request: &Request) -> Result<Form, Response> {
+        if request.uri().query().is_some() {
+            let text = "parameters are sent in the body, never in the query";
+            return Err(self.refuse(&Refusal::invalid_request(text).by("RFC 6749 §2.3.1, §3.2")));
+        }
+        Form::from_body(request.headers(), request.body()).map_err(|error| {
+            let mut response = self.refuse(&error.clone().into());
+            if error == auth_core::http::FormError::ContentType {
+                *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            }
+            response
+        })
     }
 
     /// A refusal as JSON, which the log explains, and in development mode the answer as well.
@@ -215,7 +215,7 @@ impl Provider {
         let attempt = Attempt::new(self.tenant().id, "client_authentication", &whose);
         match self.limiter().admit(&attempt).await {
             Ok(()) => Ok(()),
-            Err(Limited::TooMany(too_many)) => Err(refusal(&Refusal {
+            Err(Limited::TooMany(too_many)) => Err(self.refuse(&Refusal {
                 too_many: Some(too_many),
                 ..Refusal::new(ErrorCode::InvalidClient, too_many.to_string())
             })),

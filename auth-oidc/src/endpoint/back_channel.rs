@@ -7,7 +7,7 @@ use auth_core::decision::Decision;
 use auth_core::http::{Request, Response};
 
 use crate::client::authenticate::Presented;
-use crate::endpoint::answer::{body, unavailable};
+use crate::endpoint::answer::unavailable;
 use crate::grant::ClientRequest;
 use crate::provider::Provider;
 use crate::refusal::Refusal;
@@ -26,7 +26,7 @@ impl<'a> BackChannel<'a> {
         request: &Request,
         malformed: fn(Refusal) -> Refusal,
     ) -> Result<Self, Response> {
-        let form = body(request)?;
+        let form = provider.body(request)?;
         let presented = Presented::read(request.headers(), &form)
             .map_err(|error| provider.refuse(&malformed(error)))?;
         let source = provider.source(request);

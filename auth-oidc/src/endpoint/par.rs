@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::authorize::{AuthorizationRequest, AuthorizeRefusal, PushedRequest, Reference};
 use crate::challenge::reserve_storage;
 use crate::client::authenticate;
-use crate::endpoint::answer::refusal as refused;
 use crate::endpoint::authorize::MAX_LEN;
 use crate::endpoint::back_channel::BackChannel;
 use crate::grant::ClientRequest;
@@ -28,7 +27,7 @@ struct Pushed {
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     if request.body().len() > MAX_LEN {
         let text = "the authorization request is longer than 16 KiB";
-        return refused(&Refusal::invalid_request(text));
+        return provider.refuse(&Refusal::invalid_request(text));
     }
     let channel = match BackChannel::open(provider, &request, identity).await {
         Ok(channel) => channel,
@@ -95,10 +94,12 @@ impl Push {
 /// What the browser would have been shown, as the client is told (RFC 9126 §2.3).
 fn refusal(refusal: AuthorizeRefusal) -> Refusal {
     match refusal {
-        AuthorizeRefusal::Page(error) => Refusal::new(error.error, error.description),
+        AuthorizeRefusal::Page(error) => {
+            Refusal { rule: error.rule, ..Refusal::new(error.error, error.description) }
+        }
         AuthorizeRefusal::Redirect(error) => {
             let code = ErrorCode::parse(&error.error).unwrap_or(ErrorCode::InvalidRequest);
-            Refusal::new(code, error.description)
+            Refusal { rule: error.rule, ..Refusal::new(code, error.description) }
         }
     }
 }

@@ -6,8 +6,8 @@ use auth_core::http::{Request, Response, json};
 use http::StatusCode;
 
 use crate::client::GrantType;
-use crate::endpoint::answer::refusal;
 use crate::endpoint::back_channel::BackChannel;
+use crate::explain::Explained;
 use crate::grant::{ClientCredentials, RedeemCode, Refresh};
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
@@ -19,7 +19,8 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     };
     let (tenant, request) = (provider.tenant(), channel.request());
     let Some(grant_type) = request.form.get("grant_type") else {
-        return refusal(&Refusal::invalid_request("the parameter 'grant_type' is missing"));
+        let missing = Refusal::invalid_request("the parameter 'grant_type' is missing");
+        return provider.refuse(&missing);
     };
     let decided = match GrantType::parse(grant_type) {
         Some(GrantType::AuthorizationCode) => {
@@ -30,9 +31,15 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             channel.decide(&ClientCredentials::new(request)).await
         }
         Some(GrantType::Implicit) | None => {
+            let request = channel.request();
             let text = "the parameter 'grant_type' is not authorization_code, refresh_token or \
                         client_credentials";
-            return refusal(&Refusal::new(ErrorCode::UnsupportedGrantType, text));
+            let refusal = Refusal::new(ErrorCode::UnsupportedGrantType, text);
+            return provider.refuse(&refusal.by_parameter(
+                "RFC 6749 §5.2",
+                "grant_type",
+                &request.form,
+            ));
         }
     };
     decided.map_or_else(|response| response, |tokens| json(StatusCode::OK, &tokens))

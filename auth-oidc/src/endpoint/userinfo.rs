@@ -7,7 +7,7 @@ use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::client::{ClaimTarget, ClientRecord};
-use crate::endpoint::answer::refusal;
+use crate::explain::Explained;
 use crate::provider::{Policy, Provider};
 use crate::refusal::Refusal;
 use crate::token::claims::{ClaimRequest, active_identity};
@@ -15,7 +15,7 @@ use crate::token::defer;
 use crate::token::presented::PresentedAccess;
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let token = match token(&request) {
+    let token = match token(provider, &request) {
         Ok(token) => token,
         Err(response) => return response,
     };
@@ -34,18 +34,18 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
 
 /// The token from the header, or from the body of a form (RFC 6750 §2); from one of them only, and
 /// never from the query.
-fn token(request: &Request) -> Result<Secret, Response> {
+fn token(provider: &Provider, request: &Request) -> Result<Secret, Response> {
     let has_form = request.method() == Method::POST && !request.body().is_empty();
     let form = match has_form {
         true => Form::from_body(request.headers(), request.body())
-            .map_err(|error| refusal(&Refusal::from(error)))?,
+            .map_err(|error| provider.refuse(&Refusal::from(error)))?,
         false => Form::default(),
     };
     let in_body = form.get("access_token").map(Secret::new);
     match (request.headers().contains_key(header::AUTHORIZATION), in_body) {
         (true, Some(_)) => {
             let text = "the access token is sent in more than one way";
-            Err(refusal(&Refusal::invalid_request(text)))
+            Err(provider.refuse(&Refusal::invalid_request(text).by("RFC 6750 §2")))
         }
         (false, Some(token)) => Ok(token),
         _ => bearer_token(request.headers()).map_err(|denied| denied.response()),

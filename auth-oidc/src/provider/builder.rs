@@ -34,6 +34,7 @@ pub struct ProviderBuilder {
     issuer: String,
     tenant: TenantId,
     development: bool,
+    explain: Option<bool>,
     secrets: Vec<Secret>,
     store: Option<Arc<dyn Store>>,
     pages: Option<Arc<dyn PageRenderer>>,
@@ -59,6 +60,7 @@ impl ProviderBuilder {
             issuer,
             tenant: TenantId::DEFAULT,
             development: false,
+            explain: None,
             secrets: Vec::new(),
             store: None,
             pages: None,
@@ -83,7 +85,6 @@ impl ProviderBuilder {
     /// refuses every other issuer, so that it cannot be left on by mistake.
     pub fn development(mut self) -> Self {
         self.development = true;
-        self.config.explain = true;
         self
     }
 
@@ -244,7 +245,7 @@ impl ProviderBuilder {
     /// Whether whoever is refused is told by which rule, and what of the request offends it, on the page or as
     /// `explanation` in the JSON. The log says so in any case. Development mode switches it on.
     pub fn explain(mut self, explain: bool) -> Self {
-        self.config.explain = explain;
+        self.explain = Some(explain);
         self
     }
 
@@ -385,6 +386,7 @@ impl ProviderBuilder {
         let handler = self.handler.unwrap_or_else(built_in);
         let driver = Driver::new(ports, RecordCache::default());
         config.registration = handler.registers();
+        config.explain = self.explain.unwrap_or(self.development);
         let session_management = config.session_management;
         let config = Arc::new(config);
         let deliver = Arc::new(DeliverNotices {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::decision::Unavailable;
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::keys::SigningAlgorithm;
-use auth_core::{Scopes, Subject};
+use auth_core::{Scopes, SessionId, Subject};
 
 use crate::client::{AccessTokenFormat, Client, PairwiseSubjects, ResponseType};
 
@@ -269,7 +269,16 @@ impl Config {
         client: &Client,
         subject: &'a Subject,
     ) -> Result<Cow<'a, str>, Unavailable> {
-        PairwiseSubjects::seen_by(self.pairwise_subjects.as_ref(), client, subject)
+        PairwiseSubjects::subject_for(self.pairwise_subjects.as_ref(), client, subject)
+    }
+
+    /// The `sid` by which `client` knows a session.
+    pub(crate) fn sid_for(
+        &self,
+        client: &Client,
+        sid: &SessionId,
+    ) -> Result<Cow<'static, str>, Unavailable> {
+        PairwiseSubjects::sid_for(self.pairwise_subjects.as_ref(), client, sid)
     }
 
     /// Every scope that is known here.

@@ -62,6 +62,7 @@ impl SignLogout {
     fn claims(&self, client: &Client, cx: &Cx<'_>) -> Result<Map<String, Value>, Unavailable> {
         let LogoutNotice { client_id, sid, subject, .. } = &self.notice;
         let subject = self.policy.config.subject_for(client, subject)?;
+        let sid = self.policy.config.sid_for(client, sid)?;
         let mut claims = Map::new();
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         put("iss", json!(cx.tenant.issuer.as_str()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::challenge::Pending;
-use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
 use auth_core::http::{CookieSpec, Form};
 use auth_core::page::Remedy;
 use auth_core::record::Found;
@@ -19,7 +19,7 @@ use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
 use crate::session::check_session;
-use crate::session::ending::{Ending, end};
+use crate::session::ending::end;
 use crate::session::id_token_hint::{self, IdTokenHint};
 use crate::session::login_session::LoginSession;
 use crate::session::post_logout::PostLogoutRedirect;
@@ -76,15 +76,21 @@ impl EndSession {
         };
         let sign_in = &session.value.sign_in;
         if let Some(hint) = &hint {
-            let seen =
-                client.map(|client| self.policy.config.subject_for(client, &sign_in.subject));
-            if seen.transpose()?.is_none_or(|seen| seen != hint.subject) {
+            let config = &self.policy.config;
+            // Of the client that it was issued to: there is one, since there is a hint.
+            let seen = client.map(|client| {
+                let subject = config.subject_for(client, &sign_in.subject)?;
+                Ok::<_, Unavailable>((subject, config.sid_for(client, &sign_in.sid)?))
+            });
+            let (subject, sid) = seen.transpose()?.unwrap_or_default();
+            if subject != hint.subject {
                 let text =
                     "the parameter 'id_token_hint' names somebody else than who is signed in";
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
-            if hint.sid == Some(sign_in.sid) {
-                let Ending { writes, frames } = end(&session, facts, cx)?;
+            if hint.sid.as_deref() == Some(&*sid) {
+                let ending = end(&session, facts, cx)?;
+                let frames = ending.frames(&sign_in.sid, config, &cx.tenant.issuer)?;
                 let done = LogoutStep::Done {
                     signed_out: true,
                     redirect,
@@ -92,7 +98,7 @@ impl EndSession {
                     cookies: removals(&self.policy),
                     ui_locales,
                 };
-                let batch = writes.into_iter().fold(cx.batch(), BatchBuilder::write);
+                let batch = ending.writes.into_iter().fold(cx.batch(), BatchBuilder::write);
                 return Ok(Outcome::commit(batch, Ok(done))?);
             }
         }
@@ -224,8 +230,9 @@ impl ResumeLogout {
                 return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
             }
             let ending = end(&session, facts, cx)?;
+            let (config, issuer) = (&self.policy.config, &cx.tenant.issuer);
+            frames = ending.frames(&question.sid, config, issuer)?;
             ending.writes.into_iter().for_each(|write| batch.push(write));
-            frames = ending.frames;
         }
         let done = LogoutStep::Done {
             signed_out: true,

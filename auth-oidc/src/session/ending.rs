@@ -2,23 +2,42 @@
 
 use std::sync::Arc;
 
-use auth_core::ClientId;
-use auth_core::decision::{Asks, Cx, Facts, Need};
+use auth_core::decision::{Asks, Cx, Facts, Need, Unavailable};
 use auth_core::record::Found;
 use auth_core::store::Write;
+use auth_core::{ClientId, Issuer, SessionId};
 
 use crate::client::{Client, ClientRecord};
+use crate::provider::Config;
 use crate::session::back_channel::LogoutNotice;
 use crate::session::front_channel;
 use crate::session::login_session::LoginSession;
 
 /// What ends with a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ending {
     /// The session's end, and what tells the clients' servers.
     pub(crate) writes: Vec<Write>,
-    /// Pages of clients that the browser is to load.
-    pub(crate) frames: Vec<String>,
+    /// Clients of which the browser is to load a page.
+    in_browser: Vec<Arc<Found<ClientRecord>>>,
+}
+
+impl Ending {
+    /// Those pages.
+    pub(crate) fn frames(
+        &self,
+        sid: &SessionId,
+        config: &Config,
+        issuer: &Issuer,
+    ) -> Result<Vec<String>, Unavailable> {
+        let mut frames = Vec::new();
+        for client in self.in_browser.iter().map(|record| &record.value.client) {
+            if let Some(uri) = &client.frontchannel_logout_uri {
+                frames.extend(front_channel::frame(uri, issuer, &config.sid_for(client, sid)?));
+            }
+        }
+        Ok(frames)
+    }
 }
 
 /// Ends a session, and with it every token that is bound to it.
@@ -32,7 +51,7 @@ pub(crate) fn end(
     facts
         .require(clients.keys().fold(Asks::none(), |asks, id| asks.read(&ClientRecord::at(id))))?;
     let ended = LoginSession { ended: true, ..session.value.clone() };
-    let mut ending = Ending { writes: vec![session.replace(&ended)?], frames: Vec::new() };
+    let mut ending = Ending { writes: vec![session.replace(&ended)?], in_browser: Vec::new() };
     for (id, generation) in clients {
         let Some(record) = live(id, *generation, facts)? else { continue };
         let client: &Client = &record.value.client;
@@ -45,8 +64,8 @@ pub(crate) fn end(
             };
             ending.writes.push(notice.write(cx));
         }
-        if let Some(uri) = &client.frontchannel_logout_uri {
-            ending.frames.extend(front_channel::frame(uri, &cx.tenant.issuer, &sign_in.sid));
+        if client.frontchannel_logout_uri.is_some() {
+            ending.in_browser.push(record);
         }
     }
     Ok(ending)

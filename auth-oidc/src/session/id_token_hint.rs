@@ -1,8 +1,8 @@
 //! `id_token_hint`: an id token that we issued, however old (OpenID Connect Core §3.1.2.1,
 //! RP-Initiated Logout §2).
 
+use auth_core::Tenant;
 use auth_core::keys::{CompactJws, PublishedKeys};
-use auth_core::{SessionId, Tenant};
 use serde_json::Value;
 
 use crate::token::id;
@@ -13,7 +13,8 @@ pub(crate) struct IdTokenHint {
     pub(crate) subject: String,
     /// The client that it was issued to.
     pub(crate) client_id: String,
-    pub(crate) sid: Option<SessionId>,
+    /// As the client knows it.
+    pub(crate) sid: Option<String>,
 }
 
 /// A text is not an id token of this provider.
@@ -40,6 +41,6 @@ pub(crate) fn verify(
     Ok(IdTokenHint {
         subject: text("sub").ok_or(NotOurs)?.to_owned(),
         client_id: text("aud").ok_or(NotOurs)?.to_owned(),
-        sid: text("sid").and_then(SessionId::parse),
+        sid: text("sid").map(str::to_owned),
     })
 }

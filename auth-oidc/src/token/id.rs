@@ -86,7 +86,7 @@ impl IdTokenRequest<'_> {
         let expires_at = cx.now.saturating_add(self.config.tokens.id_token_lifetime);
         put("exp", json!(expires_at.as_secs()));
         put("jti", json!(jti));
-        put("sid", json!(sign_in.sid));
+        put("sid", json!(self.config.sid_for(self.client, &sign_in.sid)?));
         put("auth_time", json!(sign_in.auth_time.as_secs()));
         let algorithm = self.algorithm();
         for (name, of) in [("at_hash", self.access_token), ("c_hash", self.code)] {

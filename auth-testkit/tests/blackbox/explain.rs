@@ -54,6 +54,15 @@ blackbox! {
         );
         let stranger = token(&world, By::Basic("svc", "wrong"), &asked).await;
         assert!(refused(stranger).await["rule"].as_str().unwrap().starts_with("RFC 6749 §2.3"));
+        let pushed = request("web").set("redirect_uri", "https://evil.example/");
+        let pushed = crate::par::push(&world, WEB, &pushed).await;
+        assert_eq!(
+            refused(pushed).await,
+            json!({
+                "rule": "OpenID Connect Core §3.1.2.1, RFC 9700 §4.1.3", "parameter": "redirect_uri",
+                "value": "https://evil.example/",
+            })
+        );
         // Of a rule that no step names, the error's own section is told.
         let refused = refused(token(&world, WEB, &[("grant_type", "authorization_code")]).await).await;
         assert_eq!(refused["rule"], "RFC 6749 §4.1.2.1, §5.2");

@@ -158,20 +158,26 @@ blackbox! {
             let begun = Instant::now();
             let reply = by_assertion(&world, &by(&key, &world)).await;
             assert!(begun.elapsed() < Duration::from_secs(5), "{failure:?}");
-            assert_eq!(reply.status, 401, "{failure:?}: {}", reply.text());
+            // No guess that failed: it counts against nobody.
+            assert_eq!(reply.status, 503, "{failure:?}: {}", reply.text());
             let told = reply.json()["error_description"].as_str().unwrap().to_owned();
             assert!(told.contains("jwks_uri") && !told.contains("127.0.0.1"), "{told}");
             assert_eq!(server.asked(), 1);
             // Asked again after a while, and not at every attempt.
-            assert!(!accepted(&world, &key).await);
+            assert_eq!(by_assertion(&world, &by(&key, &world)).await.status, 503);
             assert_eq!(server.asked(), 0);
             world.clock.advance(PAUSE);
             assert!(accepted(&world, &key).await, "{failure:?}");
         }
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, "<html>", &" ".repeat(200 * 1024)] {
             world.clock.advance(Duration::from_secs(3601));
-            server.publish(KEYS, "max-age=60", text);
-            assert!(!accepted(&world, &key).await, "{text}");
+            server.publish(KEYS, "max-age=14400", text);
+            let reply = by_assertion(&world, &by(&key, &world)).await;
+            assert!([401, 503].contains(&reply.status.as_u16()), "{text}: {}", reply.text());
+            // However long it says that it is good.
+            server.publish(KEYS, "max-age=60", key_set(&[&key]));
+            world.clock.advance(PAUSE);
+            assert!(accepted(&world, &key).await, "{text}");
         }
         assert_eq!(canary.asked(), 0);
     }
@@ -185,6 +191,18 @@ blackbox! {
         assert_eq!(server.asked(), 2);
         assert!(accepted(&world, &key).await, "the set that is known is good for an hour");
         assert_eq!(server.asked(), 0);
+    }
+
+    async fn who_goes_away_makes_nobody_ask_again(setup: Setup) {
+        let (world, server, key) = start(setup).await;
+        server.answers([Answers::Late(Duration::from_millis(400))]);
+        for _ in 0..5 {
+            let assertion = by(&key, &world);
+            let gone = by_assertion(&world, &assertion);
+            assert!(tokio::time::timeout(Duration::from_millis(50), gone).await.is_err());
+        }
+        assert!(by_assertion(&world, &by(&key, &world)).await.status.as_u16() != 0);
+        assert_eq!(server.asked(), 1);
     }
 
     async fn a_101_nothing_in_a_token_is_an_address(setup: Setup) {
@@ -236,7 +254,7 @@ blackbox! {
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ];
         let reply = auth_testkit::Browser::new().post(&format!("{}/oauth2/token", node.base), &form).await.unwrap();
-        assert_eq!(reply.status, 401, "{}", reply.text());
+        assert_eq!(reply.status, 503, "{}", reply.text());
         assert_eq!(server.asked(), 0);
         assert!(accepted(&world, &key).await);
     }

@@ -1,7 +1,9 @@
 //! Identifiers of people that clients cannot compare (OpenID Connect Core §8).
 
 use auth_fetch::SafeHttpClient;
-use auth_oidc::client::{AccessTokenFormat, Client, ClientError, PairwiseSubjects, SubjectType};
+use auth_oidc::client::{
+    AccessTokenFormat, ClaimMapper, Client, ClientError, PairwiseSubjects, SubjectType,
+};
 use auth_testkit::Browser;
 use serde_json::{Value, json};
 
@@ -44,6 +46,19 @@ fn sub(tokens: &Tokens) -> String {
     claims(&tokens.id)["sub"].as_str().unwrap().to_owned()
 }
 
+/// The tokens of Bob at the client `one`.
+async fn bob(world: &World) -> Tokens {
+    let request = request("one").set("redirect_uri", ONE).set("scope", "openid");
+    let code = authorize(world, &Browser::new(), &BOB, &request).await.callback().code();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", ONE),
+        ("code_verifier", VERIFIER),
+    ];
+    Tokens::of(&token(world, By::Basic("one", SECRET), &form).await)
+}
+
 async fn introspected_by(world: &World, by: By<'_>, token: &str) -> Value {
     post_as(world, "/oauth2/introspect", by, &[("token", token)]).await.json()["sub"].clone()
 }
@@ -62,9 +77,16 @@ blackbox! {
         for tokens in [&one, &two] {
             assert!(!sub(tokens).contains("alice"), "{}", sub(tokens));
         }
+        // What else they are told is no name of a person or a session, either.
+        let (mine, others) = (claims(&one.id), claims(&two.id));
+        for (name, value) in mine.as_object().unwrap() {
+            let shared = ["iss", "iat", "exp", "auth_time", "amr", "acr", "nonce"].contains(&name.as_str());
+            assert!(shared || *value != others[name], "{name}: {value}");
+        }
+        assert_ne!(mine["sid"], claims(&public.id)["sid"]);
+        assert_eq!(mine["sid"], claims(&same.id)["sid"]);
         // Of another person, and of the same one another time.
-        let request = request("one").set("redirect_uri", ONE).set("scope", "openid");
-        authorize(&world, &Browser::new(), &BOB, &request).await.callback();
+        assert_ne!(sub(&bob(&world).await), sub(&one));
         let again = at(&world, &Browser::new(), "one", ONE).await;
         assert_eq!(sub(&again), sub(&one));
         let document = browser.get(&world.url("/.well-known/openid-configuration")).await.unwrap().json();
@@ -106,8 +128,9 @@ blackbox! {
         for wrong in [claims_of("u-alice"), claims_of(&sub(&two))] {
             assert_eq!(answered(&quiet.clone().set("claims", &wrong)).await.get("error"), "login_required");
         }
-        let bob = at(&world, &Browser::new(), "one", ONE).await;
-        assert_eq!(sub(&bob), sub(&one));
+        let bob = bob(&world).await;
+        let hinted = answered(&quiet.clone().set("id_token_hint", &bob.id)).await;
+        assert_eq!(hinted.get("error"), "login_required");
         let url = logout_url(&world, &[("id_token_hint", &one.id)]);
         assert_page(&open(&world, &browser, &url).await.page(), 200);
         assert_eq!(answered(&quiet).await.get("error"), "login_required");
@@ -124,6 +147,37 @@ blackbox! {
         assert_eq!(deliver(&world).await.delivered, 1);
         let [told] = server.logout_tokens().try_into().unwrap();
         assert_eq!(claims(&told)["sub"], sub(&one));
+        assert_eq!(claims(&told)["sid"], claims(&one.id)["sid"]);
+    }
+
+    async fn an_audience_is_told_its_own_identifier(setup: Setup) {
+        let world = start(setup).await;
+        let clients = world.provider.clients();
+        // Whose tokens are for another client, by its identifier.
+        let mut two = pairwise("two", TWO);
+        two.claim_mappers = vec![ClaimMapper::audience("one")];
+        clients.put(two).await.unwrap();
+        world.clock.advance(std::time::Duration::from_secs(6));
+        let browser = Browser::new();
+        let one = at(&world, &browser, "one", ONE).await;
+        let two = at(&world, &browser, "two", TWO).await;
+        assert_eq!(introspected_by(&world, By::Basic("one", SECRET), &two.access).await, sub(&one));
+    }
+
+    async fn whoever_gets_other_identifiers_begins_anew(setup: Setup) {
+        let world = start(setup).await;
+        let clients = world.provider.clients();
+        let browser = Browser::new();
+        let one = at(&world, &browser, "one", ONE).await;
+        clients.put(pairwise("one", ONE).name("One")).await.unwrap();
+        world.clock.advance(std::time::Duration::from_secs(6));
+        assert!(is_active(&world, &one.access).await, "a name changes nothing");
+        clients.put(pairwise("one", TWO)).await.unwrap();
+        world.clock.advance(std::time::Duration::from_secs(6));
+        assert!(!is_active(&world, &one.access).await);
+        let moved = at(&world, &browser, "one", TWO).await;
+        assert!(is_active(&world, &moved.access).await);
+        assert_ne!(sub(&moved), sub(&one));
     }
 
     async fn access_tokens_are_opaque(setup: Setup) {

@@ -13,7 +13,7 @@ use crate::flow::*;
 use crate::world::{SECRET, WEB_CALLBACK, World, web};
 
 /// Pushes a request, as the client that `by` says.
-async fn push(world: &World, by: By<'_>, request: &AuthorizationRequest) -> Reply {
+pub async fn push(world: &World, by: By<'_>, request: &AuthorizationRequest) -> Reply {
     let query = request.query();
     let form: Vec<(String, String)> =
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();

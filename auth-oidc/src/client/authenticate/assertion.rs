@@ -11,8 +11,10 @@ use ring::digest;
 use serde_json::{Map, Value};
 
 use crate::authorize::request_object;
-use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod, keys};
-use crate::refusal::Refusal;
+use crate::client::keys::{self, NotVerified};
+use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
+use crate::explain::Explained;
+use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 
 /// How far clocks may differ.
@@ -70,15 +72,22 @@ fn by_key(
     client: &Client,
     assertion: &str,
     facts: &Facts,
-) -> Result<Result<Map<String, Value>, Reason>, Need> {
+) -> Result<Result<Map<String, Value>, Reason>, Stop<Refusal>> {
     let Ok(jws) = CompactJws::parse(assertion) else {
         return Ok(Err("it is not a signed JWT that we accept".into()));
     };
     if let Err(reason) = not_a_request(jws.header().typ.as_deref()) {
         return Ok(Err(reason.into()));
     }
-    let verified = keys::verify(client, &jws, facts)?;
-    Ok(verified.map_err(|error| error.to_string().into()))
+    match keys::verify(client, &jws, facts)? {
+        Ok(claims) => Ok(Ok(claims)),
+        // No guess that failed: it says nothing of the client.
+        Err(unread @ NotVerified::Unread(_)) => {
+            let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, unread.to_string());
+            Err(refusal.by("OpenID Connect Core §10.1.1").into())
+        }
+        Err(error) => Ok(Err(error.to_string().into())),
+    }
 }
 
 /// The claims with a MAC by one of the client's secrets.
