@@ -89,6 +89,8 @@ impl Adapter {
 
 /// The time for which a node goes by its copy of a client, of the key set or of the tenant.
 const COPIES: &str = "another node goes by its copy for a while";
+/// What a client's server is asked for.
+const FETCHES: &str = "counts requests to a client, which each process makes by itself";
 /// The round trips of a node whose copies are there already.
 const COUNTS: &str = "three nodes have three copies to fetch";
 /// What nginx answers without asking a node.
@@ -103,6 +105,14 @@ pub const ONE_NODE_ONLY: &[(&str, &str)] = &[
     ("deletion::a_tenant_that_is_deleted_is_gone", COPIES),
     ("forgery::a_059_no_mutation_of_a_code_or_token_is_accepted", COPIES),
     ("forgery::a_063_a_value_in_the_wrong_grant", COPIES),
+    ("jwks_uri::a_102_what_cannot_be_read_verifies_nothing", FETCHES),
+    ("jwks_uri::a_client_changes_its_key_by_itself", FETCHES),
+    ("jwks_uri::a_key_set_is_fetched_once_for_everybody_and_as_long_as_it_says", FETCHES),
+    ("jwks_uri::a_set_that_says_nothing_is_good_for_a_minute", FETCHES),
+    ("jwks_uri::who_asks_for_a_key_that_is_not_there_takes_none_away", FETCHES),
+    ("jwks_uri::who_goes_away_makes_nobody_ask_again", FETCHES),
+    ("request_uri::a_129_a_request_that_cannot_be_fetched_is_refused", FETCHES),
+    ("request_uri::a_fragment_is_the_digest_of_the_request", FETCHES),
     ("keym::a_473_a_key_signs_after_it_is_published_and_leaves_after_its_tokens", COPIES),
     ("keym::a_474_a_key_in_the_wrong_hands_is_worth_nothing_within_a_second", COPIES),
     ("keym::a_474_a_key_that_was_supplied_does_not_come_back", COPIES),
