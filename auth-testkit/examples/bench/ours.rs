@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use auth_core::decision::Unavailable;
 use auth_core::keys::SigningAlgorithm;
-use auth_core::store::{MemoryStore, Store, TenantId};
-use auth_core::{Authentication, Identity, IdentityDirectory, Secret, Subject};
+use auth_core::store::{MemoryStore, Store};
 use auth_oidc::Provider;
 use auth_oidc::client::{AccessTokenFormat, Client};
 use auth_oidc::provider::ScopeDefinition;
@@ -15,29 +12,9 @@ use tokio::runtime::Runtime;
 use crate::caller::{CALLBACK, Caller, SECRET, Site};
 use crate::keys::Keys;
 use crate::operation::Operation;
-use crate::scene::Failure;
+use crate::scene::{Everybody, Failure};
 use crate::served::cpu::serve;
 use crate::served::recorded::{Recorder, Step};
-
-/// Everybody who asks, by any password.
-#[derive(Debug)]
-struct Everybody;
-
-#[async_trait]
-impl IdentityDirectory for Everybody {
-    async fn authenticate(
-        &self,
-        _: TenantId,
-        identifier: &str,
-        _: &Secret,
-    ) -> Result<Authentication, Unavailable> {
-        Ok(Authentication::Accepted(Subject::from(identifier)))
-    }
-
-    async fn find(&self, _: TenantId, subject: &Subject) -> Result<Option<Identity>, Unavailable> {
-        Ok(Some(Identity::new(subject.clone(), "A Person")))
-    }
-}
 
 /// A provider for each algorithm of access tokens, of which the first one does all else, too.
 pub(crate) struct Ours {
@@ -52,10 +29,10 @@ impl Ours {
         let mut seen = Vec::new();
         for algorithm in Keys::ALGORITHMS {
             let store = Arc::new(MemoryStore::new());
-            let provider = runtime.block_on(provider(store, algorithm, keys))?;
-            addresses.push(serve(runtime, auth_axum::mount(provider.engine()))?);
+            let served = runtime.block_on(provider(store, algorithm, keys))?;
+            addresses.push(serve(runtime, auth_axum::mount(served.engine()))?);
             let recorder = Recorder::new(Arc::new(MemoryStore::new()));
-            seen.push((runtime.block_on(provider_on(&recorder, algorithm, keys))?, recorder));
+            seen.push((runtime.block_on(provider(recorder.clone(), algorithm, keys))?, recorder));
         }
         let missing = || Failure::from("there are three algorithms");
         let addresses = addresses.try_into().map_err(|_| missing())?;
@@ -90,14 +67,6 @@ impl Ours {
         }
         Ok(steps)
     }
-}
-
-async fn provider_on(
-    recorder: &Arc<Recorder>,
-    algorithm: SigningAlgorithm,
-    keys: &Keys,
-) -> Result<Provider, Failure> {
-    provider(recorder.clone(), algorithm, keys).await
 }
 
 async fn provider(

@@ -35,7 +35,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// Everybody who asks: each identifier signs in, and is its own subject.
 #[derive(Debug)]
-struct Everybody;
+pub(crate) struct Everybody;
 
 #[async_trait]
 impl IdentityDirectory for Everybody {
