@@ -42,8 +42,8 @@ impl Sweeper {
                 return Ok(removed);
             }
             round.learn(swept.removed, took);
-            // Three quarters of the time belong to those who wait for an answer.
-            futures_timer::Delay::new(took * 3).await;
+            // Seven eighths of the time belong to those who wait for an answer.
+            futures_timer::Delay::new(took * 7).await;
         }
     }
 
