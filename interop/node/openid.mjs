@@ -12,11 +12,13 @@ export async function report(run) {
   }
 }
 
-export async function discover(told, seen) {
+/// `how` has what is not the same for all: the authentication, and the client's metadata.
+export async function discover(told, seen, how = {}) {
   const ways = { client_secret_basic: client.ClientSecretBasic, client_secret_jwt: client.ClientSecretJwt }
   const way = ways[told.token_endpoint_auth_method ?? 'client_secret_basic']
-  const authentication = told.client_secret === undefined ? client.None() : way(told.client_secret)
-  const config = await client.discovery(new URL(told.issuer), told.client_id, undefined, authentication, {
+  const usual = told.client_secret === undefined ? client.None() : way(told.client_secret)
+  const authentication = how.authentication ?? usual
+  const config = await client.discovery(new URL(told.issuer), told.client_id, how.metadata, authentication, {
     execute: isHttp(told.issuer) ? [client.allowInsecureRequests] : [],
   })
   seen.issuer = config.serverMetadata().issuer

@@ -12,6 +12,7 @@ use crate::decision::record_cache::RecordCache;
 use crate::decision::rng::Seed;
 use crate::decision::work::{Done, Ports, Reservation, Sign, Work};
 use crate::decision::{Cx, Decision, DeferredSignature, Unavailable};
+use crate::keys::CompactJwe;
 use crate::tenant::Tenant;
 use crate::tombstone::Tombstone;
 
@@ -213,6 +214,16 @@ impl Driver {
             }
             Work::Hook(call) => Done::Hook(Arc::new(ports.hook.call(tenant.id, call).await?)),
             Work::Fetch(wanted) => Done::Document(ports.documents.get(wanted).await),
+            Work::Encrypt { to, plaintext } => {
+                let encrypted = to.encrypt(plaintext);
+                Done::Encrypted(encrypted.map_err(|error| Unavailable::port("encryption", error))?)
+            }
+            Work::Decrypt(jwe) => match (&ports.decrypter, CompactJwe::parse(jwe.expose())) {
+                (Some(decrypter), Ok(jwe)) => {
+                    Done::Decrypted(decrypter.decrypt(tenant.id, &jwe).await?)
+                }
+                _ => Done::Decrypted(None),
+            },
         };
         Ok((work, done))
     }

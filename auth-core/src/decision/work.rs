@@ -12,7 +12,7 @@ use crate::documents::{Document, Documents, Fetch};
 use crate::hook::{Hook, HookCall};
 use crate::http_client::HttpClient;
 use crate::id::{KeyId, Subject};
-use crate::keys::TokenSigner;
+use crate::keys::{Recipient, TokenDecrypter, TokenSigner};
 use crate::password::PasswordHasher;
 use crate::secret::Secret;
 
@@ -52,6 +52,15 @@ pub enum Work {
     Hook(HookCall),
     /// Fetch a client's document: gives [`Done::Document`].
     Fetch(Fetch),
+    /// Encrypt to a client's key: gives [`Done::Encrypted`].
+    Encrypt {
+        /// To whom, and how.
+        to: Recipient,
+        /// What.
+        plaintext: Secret,
+    },
+    /// Decrypt what was encrypted to a key of the tenant's: gives [`Done::Decrypted`].
+    Decrypt(Secret),
 }
 
 impl Work {
@@ -104,6 +113,10 @@ pub enum Done {
     Hook(Arc<Value>),
     /// Of [`Work::Fetch`].
     Document(Document),
+    /// Of [`Work::Encrypt`]: a compact JWE.
+    Encrypted(Secret),
+    /// Of [`Work::Decrypt`]; `None` if no key opens it.
+    Decrypted(Option<Secret>),
 }
 
 /// Whether a place of a counter was free.
@@ -136,10 +149,12 @@ pub struct Ports {
     pub hook: Arc<dyn Hook>,
     /// What clients publish.
     pub documents: Arc<Documents>,
+    /// The keys that clients encrypt to, if there are any.
+    pub decrypter: Option<Arc<dyn TokenDecrypter>>,
 }
 
 impl Ports {
-    /// All ports, which fetch nothing.
+    /// All ports, which fetch and decrypt nothing.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -151,7 +166,8 @@ impl Ports {
         hook: Arc<dyn Hook>,
     ) -> Self {
         let documents = Arc::new(Documents::new(None, clock.clone()));
-        Self { store, clock, entropy, signer, directory, passwords, hook, documents }
+        let decrypter = None;
+        Self { store, clock, entropy, signer, directory, passwords, hook, documents, decrypter }
     }
 
     /// The same, with documents that are fetched by `http`.
@@ -159,6 +175,12 @@ impl Ports {
     pub fn fetching_by(self, http: Arc<dyn HttpClient>) -> Self {
         let documents = Arc::new(Documents::new(Some(http), self.clock.clone()));
         Self { documents, ..self }
+    }
+
+    /// The same, with what decrypts.
+    #[must_use]
+    pub fn decrypting_by(self, decrypter: Arc<dyn TokenDecrypter>) -> Self {
+        Self { decrypter: Some(decrypter), ..self }
     }
 }
 
@@ -173,6 +195,8 @@ impl fmt::Display for Work {
             Self::Identity(_) => "identity",
             Self::Hook(_) => "hook",
             Self::Fetch(_) => "fetch",
+            Self::Encrypt { .. } => "encrypt",
+            Self::Decrypt(_) => "decrypt",
         })
     }
 }

@@ -12,7 +12,6 @@ use serde::Serialize;
 use tracing::error;
 use url::Url;
 
-use crate::decision::DeferredSignature;
 use crate::http::Response;
 use crate::page::{Page, PageRenderer, PageView};
 
@@ -43,10 +42,11 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
-/// A JWT as the whole answer, that is not to be kept; 500 if it was not signed, which is a mistake of the program.
+/// A JWT as the whole answer, that is not to be kept; 500 if there is none, since it was not signed, which is a
+/// mistake of the program.
 #[must_use]
-pub fn jwt(content_type: &'static str, jwt: &DeferredSignature) -> Response {
-    let Some(body) = jwt.text() else {
+pub fn jwt(content_type: &'static str, jwt: Option<String>) -> Response {
+    let Some(body) = jwt else {
         error!("a JWT was to be sent before it was signed");
         return text(StatusCode::INTERNAL_SERVER_ERROR, "this provider cannot answer\n");
     };

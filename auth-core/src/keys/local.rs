@@ -7,22 +7,26 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use auth_store::{Batch, CommitError, CommitId, Main, Store, TenantId, Timestamp, When, Write};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::clock::Entropy;
 use crate::decision::{Rng, Signature, Unavailable, within};
 use crate::id::KeyId;
-use crate::keys::rotation::{KeyPolicy, KeySetRecord, Plan, StoredKey, Wish, plan};
+use crate::keys::rotation::{
+    KeyPolicy, KeySetRecord, Plan, StoredDecryptionKey, StoredKey, Wish, plan,
+};
 use crate::keys::{
-    InvalidSigningKey, KeySource, PublishedKey, PublishedKeys, SigningAlgorithm, SigningKey,
-    TokenSigner,
+    CompactJwe, DecryptionKey, InvalidSigningKey, JweError, KeyManagement, KeySource, PublishedKey,
+    PublishedKeys, SigningAlgorithm, SigningKey, TokenDecrypter, TokenSigner,
 };
 use crate::record::{Found, Kind};
 use crate::seal::{Purpose, SealError};
+use crate::secret::Secret;
 use crate::tenant::Tenant;
 use crate::tombstone::Tombstone;
 
 const PURPOSE: Purpose = Purpose::new("signing key");
+const DECRYPTION: Purpose = Purpose::new("decryption key");
 
 /// Keys that are made here, stored sealed, and rotated by a [`KeyPolicy`].
 pub struct LocalKeys {
@@ -41,6 +45,7 @@ struct Loaded {
     at: Timestamp,
     published: Arc<PublishedKeys>,
     pairs: Arc<HashMap<KeyId, SigningKey>>,
+    decryption: Arc<HashMap<KeyId, DecryptionKey>>,
 }
 
 impl LocalKeys {
@@ -135,6 +140,7 @@ impl LocalKeys {
             if let Wish::Revoke(kid) = wish
                 && !set.revoked.contains(kid)
                 && !set.keys.iter().any(|key| key.kid == *kid)
+                && !set.decryption.iter().any(|key| key.kid == *kid)
             {
                 return Err(KeysUnusable::Unknown(kid.clone()));
             }
@@ -165,12 +171,7 @@ impl LocalKeys {
                 Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write).write(alive);
             match self.store.commit(tenant.id, &batch.build().map_err(Unavailable::from)?).await {
                 Ok(_) => {
-                    for (algorithm, from) in &plan.create {
-                        info!(target: "audit", tenant = %tenant.id, %algorithm, %from, "signing_key_published");
-                    }
-                    if let Some(kid) = &plan.revoke {
-                        info!(target: "audit", tenant = %tenant.id, %kid, "signing_key_revoked");
-                    }
+                    plan.report(tenant.id);
                     let kept = self.keep(tenant, &set, now);
                     return failed.map_or(kept, Err);
                 }
@@ -207,6 +208,9 @@ impl LocalKeys {
         set.keys.retain(|key| {
             !plan.remove.contains(&key.kid) && plan.revoke.as_ref() != Some(&key.kid)
         });
+        set.decryption.retain(|key| {
+            !plan.remove.contains(&key.kid) && plan.revoke.as_ref() != Some(&key.kid)
+        });
         set.revoked.extend(plan.revoke.clone());
         for key in set.keys.iter_mut().filter(|key| plan.activate.contains(&key.kid)) {
             key.active_from = now;
@@ -219,7 +223,7 @@ impl LocalKeys {
             });
             let key = match supplied {
                 Some(key) => key.clone(),
-                None => generate(*algorithm).await.map_err(|error| {
+                None => generate(*algorithm, SigningKey::generate).await.map_err(|error| {
                     let revoked = |key: &&SigningKey| set.revoked.contains(key.kid());
                     let same = self.supplied.iter().filter(|key| key.algorithm() == *algorithm);
                     match same.clone().find(revoked) {
@@ -228,18 +232,36 @@ impl LocalKeys {
                     }
                 })?,
             };
-            let mut seed = [0; 32];
-            self.entropy.fill(&mut seed).map_err(Unavailable::from)?;
-            let context = [tenant.id.as_str(), key.kid().as_str()];
-            let mut rng = Rng::from_seed(&seed);
             set.keys.push(StoredKey {
                 kid: key.kid().clone(),
                 alg: *algorithm,
-                sealed: tenant.keys.seal(&mut rng, PURPOSE, &context, key.pkcs8()),
+                sealed: self.seal(tenant, PURPOSE, key.kid(), key.pkcs8())?,
                 active_from: *active_from,
             });
         }
+        for alg in &plan.create_decryption {
+            let key = generate(*alg, DecryptionKey::generate).await?;
+            set.decryption.push(StoredDecryptionKey {
+                kid: key.kid().clone(),
+                alg: *alg,
+                sealed: self.seal(tenant, DECRYPTION, key.kid(), key.pkcs8())?,
+                made_at: now,
+            });
+        }
         Ok(())
+    }
+
+    fn seal(
+        &self,
+        tenant: &Tenant,
+        purpose: Purpose,
+        kid: &KeyId,
+        pkcs8: &[u8],
+    ) -> Result<String, Unavailable> {
+        let mut seed = [0; 32];
+        self.entropy.fill(&mut seed)?;
+        let context = [tenant.id.as_str(), kid.as_str()];
+        Ok(tenant.keys.seal(&mut Rng::from_seed(&seed), purpose, &context, pkcs8))
     }
 
     /// Opens the keys of a set and remembers them.
@@ -269,8 +291,27 @@ impl LocalKeys {
             ));
             pairs.insert(stored.kid.clone(), pair);
         }
-        let published = Arc::new(PublishedKeys::new(keys));
-        let loaded = Loaded { at: now, published, pairs: Arc::new(pairs) };
+        let mut decryption = HashMap::new();
+        for stored in &set.decryption {
+            let key = match known.as_ref().and_then(|known| known.decryption.get(&stored.kid)) {
+                Some(key) => key.clone(),
+                None => {
+                    let context = [tenant.id.as_str(), stored.kid.as_str()];
+                    let pkcs8 = tenant.keys.open(DECRYPTION, &context, &stored.sealed)?;
+                    match DecryptionKey::from_pkcs8(stored.alg, &pkcs8) {
+                        // Another process can; this one still signs and verifies.
+                        Err(JweError::Absent) => continue,
+                        key => key?,
+                    }
+                }
+            };
+            decryption.insert(stored.kid.clone(), key);
+        }
+        let newest = KeyManagement::ALL.into_iter().filter_map(|alg| set.newest(alg));
+        let jwks = newest.filter_map(|key| decryption.get(&key.kid)).map(|key| key.jwk().clone());
+        let published = Arc::new(PublishedKeys::new(keys).encrypted_to(jwks.collect()));
+        let (pairs, decryption) = (Arc::new(pairs), Arc::new(decryption));
+        let loaded = Loaded { at: now, published, pairs, decryption };
         let mut all = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(tenant.id, loaded.clone());
         Ok(loaded)
@@ -298,13 +339,21 @@ impl LocalKeys {
 }
 
 /// Makes a key on a thread of its own: an RSA key takes up to 0.3 seconds.
-async fn generate(algorithm: SigningAlgorithm) -> Result<SigningKey, KeysUnusable> {
+async fn generate<A, K, E>(algorithm: A, make: fn(A) -> Result<K, E>) -> Result<K, KeysUnusable>
+where
+    A: Send + 'static,
+    K: Send + 'static,
+    E: Send + 'static,
+    KeysUnusable: From<E>,
+{
     let (sender, receiver) = async_channel::bounded(1);
     std::thread::spawn(move || {
-        let _ = sender.send_blocking(SigningKey::generate(algorithm));
+        let _ = sender.send_blocking(make(algorithm));
     });
-    let made = receiver.recv().await.unwrap_or(Err(InvalidSigningKey::Unreadable));
-    Ok(made?)
+    match receiver.recv().await {
+        Ok(made) => Ok(made?),
+        Err(_) => Err(KeysUnusable::Invalid(InvalidSigningKey::Unreadable)),
+    }
 }
 
 #[async_trait]
@@ -375,6 +424,27 @@ impl TokenSigner for LocalKeys {
     }
 }
 
+#[async_trait]
+impl TokenDecrypter for LocalKeys {
+    async fn decrypt(
+        &self,
+        tenant: TenantId,
+        jwe: &CompactJwe<'_>,
+    ) -> Result<Option<Secret>, Unavailable> {
+        let Some(known) = self.remembered(tenant) else { return Ok(None) };
+        let mut keys = known.decryption.values();
+        let opened = match jwe.kid() {
+            Some(kid) => {
+                known.decryption.get(&KeyId::from(kid)).and_then(|key| key.decrypt(jwe).ok())
+            }
+            // There are a handful.
+            None => keys.find_map(|key| key.decrypt(jwe).ok()),
+        };
+        let text = opened.and_then(|opened| String::from_utf8(opened.to_vec()).ok());
+        Ok(text.map(Secret::new))
+    }
+}
+
 impl fmt::Debug for LocalKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalKeys({:?})", self.policy.algorithms)
@@ -394,6 +464,9 @@ pub enum KeysUnusable {
     /// A key cannot be made or read.
     #[error(transparent)]
     Invalid(#[from] InvalidSigningKey),
+    /// A key that is encrypted to cannot be made or read.
+    #[error(transparent)]
+    Decryption(#[from] JweError),
     /// The key that is supplied was revoked, and none can be made in its place.
     #[error("the signing key `{0}` that is supplied was revoked: supply another one")]
     Revoked(KeyId),

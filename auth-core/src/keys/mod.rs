@@ -1,8 +1,10 @@
-//! Signing keys: algorithms, JWS, rotation, and the ports for keys that live elsewhere.
+//! Keys: algorithms, JWS, JWE, rotation, and the ports for keys that live elsewhere.
 
 mod algorithm;
+mod jwe;
 mod jws;
 mod local;
+mod public_key;
 mod rotation;
 mod signing_key;
 mod strict_json;
@@ -16,6 +18,10 @@ use bytes::Bytes;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 pub use algorithm::SigningAlgorithm;
+pub use jwe::{
+    CompactJwe, ContentEncryption, DecryptionKey, Encryption, JweError, KeyManagement, Recipient,
+    UnsupportedEncryption,
+};
 pub use jws::{CompactJws, JwsError, JwsHeader, SecretJws, signing_input};
 pub use local::{KeysUnusable, LocalKeys};
 pub use rotation::KeyPolicy;
@@ -24,6 +30,7 @@ pub use strict_json::{NotStrict, parse_object};
 
 use crate::decision::{Signature, Unavailable};
 use crate::id::KeyId;
+use crate::secret::Secret;
 use crate::tenant::Tenant;
 
 /// Makes signatures. Implement it over a KMS to keep private keys out of the process.
@@ -39,6 +46,20 @@ pub trait TokenSigner: Send + Sync + fmt::Debug + 'static {
         kid: &KeyId,
         input: &[u8],
     ) -> Result<Signature, Unavailable>;
+}
+
+/// Decrypts what clients encrypted to the tenant's keys.
+#[async_trait]
+pub trait TokenDecrypter: Send + Sync + fmt::Debug + 'static {
+    /// What the token holds; `None` if none of the keys opens it, for whatever reason.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it cannot be told.
+    async fn decrypt(
+        &self,
+        tenant: TenantId,
+        jwe: &CompactJwe<'_>,
+    ) -> Result<Option<Secret>, Unavailable>;
 }
 
 /// Says which keys a tenant has: the published ones, and since when each may sign.
@@ -60,6 +81,8 @@ pub trait KeySource: Send + Sync + fmt::Debug + 'static {
 #[non_exhaustive]
 pub struct PublishedKeys {
     keys: Vec<PublishedKey>,
+    /// Those that are encrypted to, which verify nothing.
+    encryption: Vec<Jwk>,
     /// Written once, since it is asked for again and again.
     document: OnceLock<Bytes>,
 }
@@ -82,7 +105,13 @@ impl PublishedKeys {
     /// The set of these keys, the newest last.
     #[must_use]
     pub fn new(keys: Vec<PublishedKey>) -> Self {
-        Self { keys, document: OnceLock::new() }
+        Self { keys, encryption: Vec::new(), document: OnceLock::new() }
+    }
+
+    /// With these keys to be encrypted to (`use` is `enc`, RFC 7517 §4.2).
+    #[must_use]
+    pub fn encrypted_to(self, encryption: Vec<Jwk>) -> Self {
+        Self { encryption, document: OnceLock::new(), ..self }
     }
 
     /// Every key that is published, the newest last.
@@ -118,7 +147,8 @@ impl PublishedKeys {
     /// The JWK set to publish (RFC 7517 §5).
     #[must_use]
     pub fn jwk_set(&self) -> JwkSet {
-        JwkSet { keys: self.keys.iter().map(|key| key.jwk.clone()).collect() }
+        let signing = self.keys.iter().map(|key| &key.jwk);
+        JwkSet { keys: signing.chain(&self.encryption).cloned().collect() }
     }
 
     /// The JWK set as JSON.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use auth_store::{Main, Timestamp};
+use auth_store::{Main, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
 use crate::id::KeyId;
-use crate::keys::SigningAlgorithm;
+use crate::keys::{KeyManagement, SigningAlgorithm};
 use crate::record::{Kind, Unknown};
 
 /// Which keys a tenant has, and for how long.
@@ -15,6 +16,9 @@ use crate::record::{Kind, Unknown};
 pub struct KeyPolicy {
     /// An active key is kept for each of these.
     pub algorithms: Vec<SigningAlgorithm>,
+    /// A key is published for each of these, for clients to encrypt to; it takes effect at once, and the one
+    /// that it replaces goes on decrypting for [`keep_after`](Self::keep_after). Default: none.
+    pub decryption: Vec<KeyManagement>,
     /// How long a new key is published before it signs, so that every verifier which follows the cache
     /// headers of the JWK set knows it. Default: one hour.
     pub publish_before: Duration,
@@ -33,6 +37,7 @@ impl Default for KeyPolicy {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
             algorithms: vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
+            decryption: Vec::new(),
             publish_before: HOUR,
             rotate_every: Some(HOUR * 24 * 90),
             keep_after: HOUR * 24 * 31,
@@ -45,6 +50,9 @@ impl Default for KeyPolicy {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct KeySetRecord {
     pub(super) keys: Vec<StoredKey>,
+    /// Those that clients encrypt to, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) decryption: Vec<StoredDecryptionKey>,
     /// Keys that are never to come back, not even if the operator still supplies them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) revoked: Vec<KeyId>,
@@ -62,6 +70,23 @@ pub(super) struct StoredKey {
     pub(super) active_from: Timestamp,
 }
 
+/// One of those that clients encrypt to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredDecryptionKey {
+    pub(super) kid: KeyId,
+    pub(super) alg: KeyManagement,
+    /// PKCS#8, sealed under the tenant's data keys.
+    pub(super) sealed: String,
+    pub(super) made_at: Timestamp,
+}
+
+impl KeySetRecord {
+    /// The newest key for `alg`: the one that is published.
+    pub(super) fn newest(&self, alg: KeyManagement) -> Option<&StoredDecryptionKey> {
+        self.decryption.iter().filter(|key| key.alg == alg).max_by_key(|key| key.made_at)
+    }
+}
+
 impl Kind for KeySetRecord {
     type Class = Main;
     const NAME: &'static str = "signing_keys";
@@ -76,6 +101,8 @@ impl Kind for KeySetRecord {
 pub(super) struct Plan {
     /// Make a key for the algorithm that signs from this moment on.
     pub(super) create: Vec<(SigningAlgorithm, Timestamp)>,
+    /// Make a key for clients to encrypt to.
+    pub(super) create_decryption: Vec<KeyManagement>,
     /// Remove these, which can have signed nothing that is still good.
     pub(super) remove: Vec<KeyId>,
     /// Remove this one, whatever it signed, and never take it again.
@@ -87,6 +114,19 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Says what was done.
+    pub(super) fn report(&self, tenant: TenantId) {
+        for (algorithm, from) in &self.create {
+            info!(target: "audit", %tenant, %algorithm, %from, "signing_key_published");
+        }
+        for algorithm in &self.create_decryption {
+            info!(target: "audit", %tenant, %algorithm, "encryption_key_published");
+        }
+        if let Some(kid) = &self.revoke {
+            info!(target: "audit", %tenant, %kid, "signing_key_revoked");
+        }
     }
 }
 
@@ -106,6 +146,13 @@ pub(super) fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish:
         && let Some(key) = set.keys.iter().find(|key| key.kid == *kid)
     {
         return revocation(set, key, now);
+    }
+    if let Wish::Revoke(kid) = wish
+        && let Some(key) = set.decryption.iter().find(|key| key.kid == *kid)
+    {
+        let published = set.newest(key.alg).is_some_and(|newest| newest.kid == key.kid);
+        let create_decryption = Vec::from_iter(published.then_some(key.alg));
+        return Plan { revoke: Some(kid.clone()), create_decryption, ..Plan::default() };
     }
     let rotate = match wish {
         Wish::Rotate(algorithm) => Some(*algorithm),
@@ -135,6 +182,21 @@ pub(super) fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish:
             .filter(|other| other.alg == key.alg && other.active_from > key.active_from)
             .map(|other| other.active_from)
             .min();
+        if replaced_at.is_some_and(|at| at.saturating_add(policy.keep_after) <= now) {
+            plan.remove.push(key.kid.clone());
+        }
+    }
+    for alg in &policy.decryption {
+        let old = |made_at: Timestamp| {
+            policy.rotate_every.is_some_and(|every| made_at.saturating_add(every) <= now)
+        };
+        if set.newest(*alg).is_none_or(|newest| old(newest.made_at)) {
+            plan.create_decryption.push(*alg);
+        }
+    }
+    for key in &set.decryption {
+        let newer = set.decryption.iter().filter(|other| other.alg == key.alg);
+        let replaced_at = newer.map(|other| other.made_at).filter(|at| *at > key.made_at).min();
         if replaced_at.is_some_and(|at| at.saturating_add(policy.keep_after) <= now) {
             plan.remove.push(key.kid.clone());
         }
@@ -207,6 +269,32 @@ mod tests {
         assert!(plan(&both, &policy(), at(DAY * 2 - HOUR), &Wish::Nothing).remove.is_empty());
         let gone = plan(&both, &policy(), at(DAY * 2), &Wish::Nothing);
         assert_eq!(gone.remove, [both.keys[0].kid.clone()]);
+    }
+
+    #[test]
+    fn a_key_to_encrypt_to_is_replaced_at_once_and_opens_what_is_under_way() {
+        let policy = KeyPolicy { decryption: vec![KeyManagement::EcdhEs], ..policy() };
+        let mut both = set(&[at(DAY)]);
+        let wanted = |set: &KeySetRecord, now| plan(set, &policy, now, &Wish::Nothing);
+        assert_eq!(wanted(&both, at(DAY)).create_decryption, [KeyManagement::EcdhEs]);
+        let key = |name: &str, made_at| StoredDecryptionKey {
+            kid: name.into(),
+            alg: KeyManagement::EcdhEs,
+            sealed: String::new(),
+            made_at,
+        };
+        both.decryption.push(key("old", at(DAY)));
+        assert!(wanted(&both, at(DAY * 2)).is_empty());
+        let due = at(DAY * 91);
+        assert_eq!(wanted(&both, due).create_decryption, [KeyManagement::EcdhEs]);
+        both.decryption.push(key("new", due));
+        assert!(!wanted(&both, due.saturating_add(HOUR)).remove.contains(&"old".into()));
+        assert!(wanted(&both, due.saturating_add(DAY)).remove.contains(&"old".into()));
+
+        let revoke = |kid: &str| plan(&both, &policy, due, &Wish::Revoke(kid.into()));
+        assert_eq!(revoke("new").create_decryption, [KeyManagement::EcdhEs]);
+        assert!(revoke("old").create_decryption.is_empty());
+        assert_eq!(revoke("old").revoke, Some("old".into()));
     }
 
     #[test]

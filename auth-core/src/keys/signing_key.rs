@@ -4,13 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters,
-    EllipticCurveKeyType, Jwk, KeyAlgorithm, OctetKeyPairParameters, OctetKeyPairType,
-    PublicKeyUse, RSAKeyParameters, RSAKeyType,
-};
-use ring::digest;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::{CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
@@ -19,7 +14,7 @@ use ring::signature::{
 
 use crate::decision::{Signature, Unavailable};
 use crate::id::KeyId;
-use crate::keys::SigningAlgorithm;
+use crate::keys::{SigningAlgorithm, public_key};
 use crate::secret::Secret;
 
 /// A private key with the one algorithm that it is used with.
@@ -91,7 +86,11 @@ impl SigningKey {
                 Pair::Rsa(pair)
             }
         };
-        let (parameters, thumbprint) = public_half(&pair);
+        let (parameters, thumbprint) = match &pair {
+            Pair::Ecdsa(pair) => public_key::p256(pair.public_key().as_ref()),
+            Pair::Ed25519(pair) => public_key::ed25519(pair.public_key().as_ref()),
+            Pair::Rsa(pair) => public_key::rsa(pair.public()),
+        };
         let kid = KeyId::from(thumbprint);
         let common = CommonParameters {
             public_key_use: Some(PublicKeyUse::Signature),
@@ -177,47 +176,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The public parameters, and their RFC 7638 thumbprint: the required members in order of their names.
-fn public_half(pair: &Pair) -> (AlgorithmParameters, String) {
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let (parameters, canonical) = match pair {
-        Pair::Ecdsa(pair) => {
-            // An uncompressed point: 0x04 ‖ x ‖ y.
-            let point = pair.public_key().as_ref();
-            let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
-            let (x, y) = (encode(x), encode(y));
-            let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-            let parameters = EllipticCurveKeyParameters {
-                key_type: EllipticCurveKeyType::EC,
-                curve: EllipticCurve::P256,
-                x,
-                y,
-            };
-            (AlgorithmParameters::EllipticCurve(parameters), canonical)
-        }
-        Pair::Ed25519(pair) => {
-            let x = encode(pair.public_key().as_ref());
-            let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
-            let parameters = OctetKeyPairParameters {
-                key_type: OctetKeyPairType::OctetKeyPair,
-                curve: EllipticCurve::Ed25519,
-                x,
-            };
-            (AlgorithmParameters::OctetKeyPair(parameters), canonical)
-        }
-        Pair::Rsa(pair) => {
-            let public = ring::rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
-            let (n, e) = (encode(&public.n), encode(&public.e));
-            let canonical = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
-            let parameters = RSAKeyParameters { key_type: RSAKeyType::RSA, n, e };
-            (AlgorithmParameters::RSA(parameters), canonical)
-        }
-    };
-    (parameters, encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref()))
-}
-
 #[cfg(feature = "aws-lc")]
-fn generate_rsa() -> Result<Vec<u8>, InvalidSigningKey> {
+pub(super) fn generate_rsa() -> Result<Vec<u8>, InvalidSigningKey> {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     use aws_lc_rs::rsa::{KeyPair, KeySize};
 

@@ -37,6 +37,12 @@ impl Client {
             require_signed_request_object: false,
             userinfo_signed_response_alg: None,
             introspection_signed_response_alg: None,
+            id_token_encrypted_response_alg: None,
+            id_token_encrypted_response_enc: None,
+            userinfo_encrypted_response_alg: None,
+            userinfo_encrypted_response_enc: None,
+            introspection_encrypted_response_alg: None,
+            introspection_encrypted_response_enc: None,
             subject_type: SubjectType::Public,
             sector_identifier_uri: None,
             skip_consent: false,
@@ -218,7 +224,7 @@ impl Client {
         self
     }
 
-    /// With these public keys, which verify what it signs.
+    /// With these public keys, which verify what it signs, and which what it is sent is encrypted to.
     #[must_use]
     pub fn jwks(self, jwks: JwkSet) -> Self {
         Self { jwks: Some(jwks), jwks_uri: None, ..self }

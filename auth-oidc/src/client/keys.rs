@@ -1,7 +1,7 @@
-//! Whose signature it is: a client's keys, as it registered them or as it publishes them.
+//! A client's keys, as it registered them or as it publishes them: whose signature it is, and what is encrypted to.
 
 use auth_core::decision::{Done, Facts, Need, Work};
-use auth_core::keys::CompactJws;
+use auth_core::keys::{CompactJws, Encryption, KeyManagement, Recipient};
 use auth_core::{Document, DocumentError, Fetch};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -82,6 +82,40 @@ pub(crate) fn verify(
             Ok(second.and_then(|keys| by_one_of(named(&keys, jws), jws)))
         }
         verified => Ok(verified),
+    }
+}
+
+/// Why nothing can be encrypted for a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoRecipient {
+    #[error("none of the client's keys can be encrypted to by {0}")]
+    NoKey(KeyManagement),
+    #[error(transparent)]
+    Unread(NotVerified),
+}
+
+/// The key of the client's to encrypt to. A key set that lacks one is read once more.
+pub(crate) fn recipient(
+    client: &Client,
+    encryption: Encryption,
+    facts: &Facts,
+) -> Result<Result<Recipient, NoRecipient>, Need> {
+    let choose = |keys: &[Jwk]| {
+        Recipient::choose(encryption, keys).ok_or(NoRecipient::NoKey(encryption.alg))
+    };
+    let Some(jwks_uri) = &client.jwks_uri else {
+        return Ok(choose(client.jwks.as_ref().map(|jwks| &*jwks.keys).unwrap_or_default()));
+    };
+    let Ok(url) = Url::parse(jwks_uri) else {
+        return Ok(Err(NoRecipient::Unread(NotVerified::NoSet)));
+    };
+    let published = Fetch::of(url);
+    let of = |document: &Document| choose(&published_keys(document).map_err(NoRecipient::Unread)?);
+    match of(document(&published, facts)?) {
+        Err(NoRecipient::NoKey(_) | NoRecipient::Unread(NotVerified::NoSet)) => {
+            Ok(of(document(&published.anew(), facts)?))
+        }
+        chosen => Ok(chosen),
     }
 }
 

@@ -4,6 +4,7 @@ mod auth_method;
 pub mod authenticate;
 mod build;
 mod claim_mapper;
+pub(crate) mod encryption;
 mod grant_type;
 pub(crate) mod keys;
 mod model;

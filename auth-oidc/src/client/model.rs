@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::keys::SigningAlgorithm;
+use auth_core::keys::{ContentEncryption, KeyManagement, SigningAlgorithm};
 use auth_core::{ClientId, Scopes, Secret};
 use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -100,6 +100,25 @@ pub struct Client {
     /// What signs introspections that it asks for as JWTs (RFC 9701); the provider's default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<SigningAlgorithm>,
+    /// How the key of its encrypted id tokens comes to it; they are not encrypted if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<KeyManagement>,
+    /// What encrypts them; A128CBC-HS256 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same of userinfo, which is signed only if
+    /// [`userinfo_signed_response_alg`](Self::userinfo_signed_response_alg) says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<KeyManagement>,
+    /// What encrypts it; A128CBC-HS256 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same of introspections that it asks for as JWTs (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_alg: Option<KeyManagement>,
+    /// What encrypts them; A128CBC-HS256 if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_enc: Option<ContentEncryption>,
     /// Which identifiers of people it gets.
     #[serde(default, skip_serializing_if = "SubjectType::is_public")]
     pub subject_type: SubjectType,

@@ -142,6 +142,7 @@ impl Client {
         if !self.jwks_uri.iter().all(absolute) {
             return metadata("jwks_uri", "it is an absolute URL without a fragment");
         }
+        self.check_encrypted_responses()?;
         let short = |uri: &String| uri.len() <= Self::MAX_REQUEST_URI;
         if self.request_uris.len() > Self::MAX_REQUEST_URIS || !self.request_uris.iter().all(short)
         {

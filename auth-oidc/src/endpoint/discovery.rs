@@ -3,7 +3,7 @@
 use auth_core::challenge::Display;
 use auth_core::decision::Unavailable;
 use auth_core::http::Response;
-use auth_core::keys::SigningAlgorithm;
+use auth_core::keys::{ContentEncryption, KeyManagement, SigningAlgorithm};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -37,6 +37,8 @@ struct Metadata<'a> {
     id_token_signing_alg_values_supported: Vec<&'static str>,
     userinfo_signing_alg_values_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(flatten)]
+    encryption: Option<EncryptionMetadata>,
     token_endpoint_auth_methods_supported: [&'static str; 5],
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
     introspection_endpoint_auth_methods_supported: [&'static str; 4],
@@ -61,6 +63,36 @@ struct Metadata<'a> {
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
+}
+
+/// What a provider says that encrypts.
+#[derive(Serialize)]
+struct EncryptionMetadata {
+    id_token_encryption_alg_values_supported: [&'static str; 2],
+    id_token_encryption_enc_values_supported: [&'static str; 4],
+    userinfo_encryption_alg_values_supported: [&'static str; 2],
+    userinfo_encryption_enc_values_supported: [&'static str; 4],
+    introspection_encryption_alg_values_supported: [&'static str; 2],
+    introspection_encryption_enc_values_supported: [&'static str; 4],
+    request_object_encryption_alg_values_supported: [&'static str; 2],
+    request_object_encryption_enc_values_supported: [&'static str; 4],
+}
+
+impl EncryptionMetadata {
+    fn new() -> Self {
+        let alg = KeyManagement::ALL.map(KeyManagement::name);
+        let enc = ContentEncryption::ALL.map(ContentEncryption::name);
+        Self {
+            id_token_encryption_alg_values_supported: alg,
+            id_token_encryption_enc_values_supported: enc,
+            userinfo_encryption_alg_values_supported: alg,
+            userinfo_encryption_enc_values_supported: enc,
+            introspection_encryption_alg_values_supported: alg,
+            introspection_encryption_enc_values_supported: enc,
+            request_object_encryption_alg_values_supported: alg,
+            request_object_encryption_enc_values_supported: enc,
+        }
+    }
 }
 
 pub(super) async fn answer(provider: &Provider) -> Response {
@@ -123,6 +155,7 @@ fn written(provider: &Provider) -> Bytes {
         id_token_signing_alg_values_supported: ours.clone(),
         userinfo_signing_alg_values_supported: ours.clone(),
         introspection_signing_alg_values_supported: ours,
+        encryption: config.encryption.then(EncryptionMetadata::new),
         token_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt, none],
         token_endpoint_auth_signing_alg_values_supported: assertions,
         introspection_endpoint_auth_methods_supported: [basic, post, secret_jwt, key_jwt],

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::decision::{
-    Asks, Cx, Decision, DeferredSignature, Facts, Need, Outcome, Unavailable,
-};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
 use auth_core::http::{Request, Response, json, jwt};
 use auth_core::seal::Handle;
 use auth_core::{Issuer, Subject, Tenant};
@@ -15,17 +13,18 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
 use crate::client::authenticate;
+use crate::client::encryption::encrypt;
 use crate::client::{Client, ClientRecord};
 use crate::endpoint::back_channel::BackChannel;
 use crate::grant::ClientRequest;
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
-use crate::token::defer;
 use crate::token::liveness;
 use crate::token::presented::{LiveAccess, PresentedToken};
 use crate::token::refresh::{RefreshFamily, Standing};
 use crate::token::requested_claims::RequestedClaims;
+use crate::token::{OutgoingToken, sign, sign_later};
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     // Without credentials a caller learns nothing, not even what is wrong (RFC 7662 §2.1).
@@ -44,7 +43,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         Ok(Said::Plain(active)) => {
             json(StatusCode::OK, &Introspection { active: active.as_ref(), issuer })
         }
-        Ok(Said::Signed(answer)) => jwt(MEDIA_TYPE, &answer),
+        Ok(Said::Jwt(answer)) => jwt(MEDIA_TYPE, answer.text()),
         Err(response) => response,
     }
 }
@@ -57,7 +56,7 @@ const TYP: &str = "token-introspection+jwt";
 #[derive(Debug)]
 enum Said {
     Plain(Option<Active>),
-    Signed(DeferredSignature),
+    Jwt(OutgoingToken),
 }
 
 /// Says what a token is good for, in one round trip.
@@ -112,18 +111,19 @@ impl Introspect {
         }
         let active = visible.map(|(live, token_use)| Active { live, token_use });
         match self.signed {
-            true => Ok(Said::Signed(self.sign(active.as_ref(), caller, cx)?)),
+            true => Ok(Said::Jwt(self.as_jwt(active.as_ref(), caller, facts, cx)?)),
             false => Ok(Said::Plain(active)),
         }
     }
 
-    /// RFC 9701 §5: for the caller alone, and of a type that is no access token.
-    fn sign(
+    /// RFC 9701 §5: for the caller alone, and of a type that is no access token; encrypted if it wants that.
+    fn as_jwt(
         &self,
         active: Option<&Active>,
         caller: &Client,
+        facts: &Facts,
         cx: &mut Cx<'_>,
-    ) -> Result<DeferredSignature, Need> {
+    ) -> Result<OutgoingToken, Need> {
         let ClientRequest { policy, .. } = &*self.request;
         let issuer = &cx.tenant.issuer;
         let answer = serde_json::to_value(Introspection { active, issuer })
@@ -136,7 +136,13 @@ impl Introspect {
         ]);
         let algorithm = caller.introspection_signed_response_alg;
         let algorithm = algorithm.unwrap_or(policy.config.tokens.signing_algorithm);
-        defer(&policy.keys, algorithm, TYP, &claims, cx)
+        match caller.introspection_encryption() {
+            None => sign_later(&policy.keys, algorithm, TYP, &claims, cx),
+            Some(encryption) => {
+                let signed = sign(&policy.keys, algorithm, TYP, &claims, facts, cx)?;
+                encrypt(caller, encryption, signed, facts).map(OutgoingToken::Whole)
+            }
+        }
     }
 
     fn live_refresh(

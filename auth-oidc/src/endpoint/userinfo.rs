@@ -1,18 +1,19 @@
 //! The userinfo endpoint (OpenID Connect Core §5.3).
 
-use auth_core::decision::{Asks, Cx, Decision, DeferredSignature, Facts, Need, Outcome};
+use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{Form, Request, Response, json, jwt};
 use auth_core::{ClientId, Denied, Secret, Tenant, bearer_token};
 use http::{Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::client::{ClaimTarget, ClientRecord};
+use crate::client::encryption::encrypt;
+use crate::client::{ClaimTarget, Client, ClientRecord};
 use crate::explain::Explained;
 use crate::provider::{Policy, Provider};
 use crate::refusal::Refusal;
 use crate::token::claims::{ClaimRequest, active_identity};
-use crate::token::defer;
 use crate::token::presented::PresentedAccess;
+use crate::token::{OutgoingToken, sign, sign_later};
 
 pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     let token = match token(provider, &request) {
@@ -28,7 +29,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         Err(cause) => Denied::Unavailable(cause).response(),
         Ok(Err(denied)) => denied.response(),
         Ok(Ok(Said::Plain(claims))) => json(StatusCode::OK, &claims),
-        Ok(Ok(Said::Signed(claims))) => jwt("application/jwt", &claims),
+        Ok(Ok(Said::Jwt(claims))) => jwt("application/jwt", claims.text()),
     }
 }
 
@@ -59,7 +60,7 @@ const TYP: &str = "userinfo+jwt";
 #[derive(Debug)]
 enum Said {
     Plain(Map<String, Value>),
-    Signed(DeferredSignature),
+    Jwt(OutgoingToken),
 }
 
 /// Says what the person permits the client to know.
@@ -112,13 +113,36 @@ impl Decision for UserInfo {
         let client = &client.value.client;
         let sub = self.policy.config.subject_for(client, &subject)?;
         claims.insert("sub".to_owned(), json!(sub));
-        let Some(algorithm) = client.userinfo_signed_response_alg else {
-            return Ok(Outcome::answer(Said::Plain(claims)));
+        if client.userinfo_signed_response_alg.is_some() {
+            claims.insert("iss".to_owned(), json!(cx.tenant.issuer.as_str()));
+            claims.insert("aud".to_owned(), json!(client.client_id));
+        }
+        self.said(client, claims, facts, cx).map(Outcome::answer)
+    }
+}
+
+impl UserInfo {
+    /// In the form that the client registered.
+    fn said(
+        &self,
+        client: &Client,
+        claims: Map<String, Value>,
+        facts: &Facts,
+        cx: &mut Cx<'_>,
+    ) -> Result<Said, Need> {
+        let keys = &self.policy.keys;
+        let token = match (client.userinfo_signed_response_alg, client.userinfo_encryption()) {
+            (None, None) => return Ok(Said::Plain(claims)),
+            (Some(algorithm), None) => sign_later(keys, algorithm, TYP, &claims, cx)?,
+            (algorithm, Some(encryption)) => {
+                let text = match algorithm {
+                    Some(algorithm) => sign(keys, algorithm, TYP, &claims, facts, cx)?,
+                    None => Secret::new(Value::Object(claims).to_string()),
+                };
+                OutgoingToken::Whole(encrypt(client, encryption, text, facts)?)
+            }
         };
-        claims.insert("iss".to_owned(), json!(cx.tenant.issuer.as_str()));
-        claims.insert("aud".to_owned(), json!(client.client_id));
-        let signed = defer(&self.policy.keys, algorithm, TYP, &claims, cx)?;
-        Ok(Outcome::answer(Said::Signed(signed)))
+        Ok(Said::Jwt(token))
     }
 }
 

@@ -10,7 +10,7 @@ use auth_core::challenge::{ChallengeHandler, HeadlessUrls};
 use auth_core::decision::{Driver, Ports, RecordCache};
 use auth_core::http::{CookieScope, CorsPolicy, TrustedProxies};
 use auth_core::job::{JobWorker, TenantDeletion};
-use auth_core::keys::{KeyPolicy, LocalKeys, SigningAlgorithm};
+use auth_core::keys::{KeyManagement, KeyPolicy, LocalKeys, SigningAlgorithm};
 use auth_core::outbox::{Deliver, DeliverToLog, OutboxWorker};
 use auth_core::seal::LoadDataKeys;
 use auth_core::{
@@ -242,6 +242,14 @@ impl ProviderBuilder {
         self
     }
 
+    /// Permits clients that get encrypted tokens ([`Client::encrypted_id_token`]), and publishes keys that request
+    /// objects may be encrypted to. Needs the feature `jwe`.
+    pub fn encryption(mut self) -> Self {
+        self.config.encryption = true;
+        self.keys.decryption = KeyManagement::ALL.to_vec();
+        self
+    }
+
     /// Whether whoever is refused is told by which rule, and what of the request offends it, on the page or as
     /// `explanation` in the JSON. The log says so in any case. Development mode switches it on.
     pub fn explain(mut self, explain: bool) -> Self {
@@ -363,7 +371,8 @@ impl ProviderBuilder {
             directory,
             self.passwords.unwrap_or_default(),
             self.hook.unwrap_or_else(|| Arc::new(NoHook::default())),
-        );
+        )
+        .decrypting_by(keys.clone());
         let ports = match &self.http {
             Some(http) => ports.fetching_by(http.clone()),
             None => ports,

@@ -196,6 +196,8 @@ pub struct Config {
     pub session_management: bool,
     /// Who makes the identifiers of clients with pairwise subjects. Default: nobody, and there are none.
     pub pairwise_subjects: Option<PairwiseSubjects>,
+    /// Whether tokens may be encrypted, for clients and by them. Default: no.
+    pub encryption: bool,
     /// Whether people can make an account (`prompt=create`): as the
     /// [challenge handler](auth_core::challenge::ChallengeHandler::registers) says.
     pub registration: bool,
@@ -227,6 +229,7 @@ impl Default for Config {
             deadline: Duration::from_secs(10),
             session_management: false,
             pairwise_subjects: None,
+            encryption: false,
             registration: false,
             explain: false,
             unindexed_records: true,

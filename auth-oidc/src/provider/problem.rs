@@ -72,6 +72,9 @@ pub enum Problem {
     /// One key is given for two algorithms, and would have one name for both.
     #[error("one PEM is given for {0} and {1}: give each algorithm a key of its own")]
     SharedKey(SigningAlgorithm, SigningAlgorithm),
+    /// Encryption is wanted of a program that was built without it.
+    #[error("`.encryption()` needs the feature `jwe` of auth-oidc: switch it on")]
+    NoEncryption,
     /// Lifetimes that cannot be kept together.
     #[error("{0}")]
     Lifetime(&'static str),

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use serde_json::{Map, Value, json};
 
+use crate::client::encryption::encrypt;
 use crate::client::{ClaimTarget, Client};
 use crate::provider::Config;
 use crate::token::claims::{ClaimRequest, without_reserved};
@@ -45,16 +46,23 @@ pub(crate) enum Release {
 }
 
 impl IdTokenRequest<'_> {
-    /// Signed when all is decided.
+    /// Signed when all is decided, unless it is encrypted then.
     pub(crate) fn issue(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<OutgoingToken, Need> {
+        if self.client.id_token_encryption().is_some() {
+            return self.issue_at_once(facts, cx).map(OutgoingToken::Whole);
+        }
         let claims = self.claims(facts, cx)?;
         sign_later(self.keys, self.algorithm(), TYP, &claims, cx)
     }
 
-    /// Signed at once, for a redirect.
+    /// Signed at once, for a redirect, and encrypted if the client wants that.
     pub(crate) fn issue_at_once(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Secret, Need> {
         let claims = self.claims(facts, cx)?;
-        sign(self.keys, self.algorithm(), TYP, &claims, facts, cx)
+        let signed = sign(self.keys, self.algorithm(), TYP, &claims, facts, cx)?;
+        match self.client.id_token_encryption() {
+            None => Ok(signed),
+            Some(encryption) => encrypt(self.client, encryption, signed, facts),
+        }
     }
 
     fn algorithm(&self) -> SigningAlgorithm {

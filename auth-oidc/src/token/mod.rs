@@ -21,13 +21,23 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A token on its way to the client.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum OutgoingToken {
     /// Of which it was known at once what it is.
     Whole(#[serde(serialize_with = "expose")] Secret),
     /// A JWT that is signed when all is decided.
     SignedLater(DeferredSignature),
+}
+
+impl OutgoingToken {
+    /// Its text; `None` before it is signed.
+    pub(crate) fn text(&self) -> Option<String> {
+        match self {
+            Self::Whole(token) => Some(token.expose().to_owned()),
+            Self::SignedLater(token) => token.text(),
+        }
+    }
 }
 
 fn expose<S: Serializer>(token: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
@@ -64,19 +74,8 @@ pub(crate) fn sign_later(
     claims: &Map<String, Value>,
     cx: &mut Cx<'_>,
 ) -> Result<OutgoingToken, Need> {
-    defer(keys, algorithm, typ, claims, cx).map(OutgoingToken::SignedLater)
-}
-
-/// The same for a JWS that is a whole answer.
-pub(crate) fn defer(
-    keys: &PublishedKeys,
-    algorithm: SigningAlgorithm,
-    typ: &str,
-    claims: &Map<String, Value>,
-    cx: &mut Cx<'_>,
-) -> Result<DeferredSignature, Need> {
     let sign = to_sign(keys, algorithm, typ, claims, cx)?;
-    Ok(cx.sign_later(sign))
+    Ok(OutgoingToken::SignedLater(cx.sign_later(sign)))
 }
 
 fn to_sign(

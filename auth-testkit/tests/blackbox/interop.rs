@@ -2,11 +2,12 @@
 //! introspection, revocation, logout.
 
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use auth_core::keys::SigningAlgorithm;
-use auth_oidc::client::{Client, ResponseType, TokenEndpointAuthMethod};
+use auth_core::keys::{ContentEncryption, KeyManagement, SigningAlgorithm};
+use auth_oidc::client::{Client, PairwiseSubjects, ResponseType, TokenEndpointAuthMethod};
 use auth_oidc::provider::ResponseTypePolicy;
 use auth_testkit::Browser;
 use http::StatusCode;
@@ -22,6 +23,7 @@ use openidconnect::{
 use serde_json::{Value, json};
 
 use crate::flow::*;
+use crate::rp::outgoing;
 use crate::world::{PASSWORD, SECRET, SPA_CALLBACK, WEB_BYE, WEB_CALLBACK, World, web};
 
 const SCOPE: &str = "openid profile email offline_access";
@@ -189,6 +191,44 @@ blackbox! {
         // At the endpoint for pushed requests and at the one for tokens.
         assert_eq!(seen["steps"], json!(["discovery", "pushed", "code"]));
         assert_eq!(seen["sub"], "u-alice");
+    }
+
+    async fn own_server_openid_client_js(setup: Setup) {
+        use ContentEncryption::{A128CbcHs256, A256Gcm};
+        for (alg, enc) in [(KeyManagement::RsaOaep256, A256Gcm), (KeyManagement::EcdhEs, A128CbcHs256)] {
+            // Free a moment ago, and nobody else's on this machine.
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
+            let client = Client::private_key_jwt("web", at("/keys"))
+                .redirect_uri(WEB_CALLBACK)
+                .scope(SCOPE)
+                .request_uri(at("/request.jwt"))
+                .require_signed_request_object()
+                .userinfo_alg(SigningAlgorithm::Es256)
+                .encrypted_id_token(alg, enc)
+                .encrypted_userinfo(alg, enc)
+                .pairwise();
+            let world = World::with(setup, |builder| {
+                let pairwise = PairwiseSubjects::new(&"0123456789abcdef0123456789abcdef".into()).unwrap();
+                builder.encryption().pairwise_subjects(pairwise).http_client(outgoing()).client(client)
+            })
+            .await;
+            let test = "interop::own_server_openid_client_js";
+            let client = json!({
+                "client_id": "web", "redirect_uri": WEB_CALLBACK, "port": port, "alg": alg, "enc": enc,
+            });
+            let seen = script(test, "AUTH_TEST_NODE", "node/own_server.mjs", &world, client).await;
+            let Some(seen) = seen else { return };
+            assert_eq!(seen["steps"], json!(["discovery", "request", "code", "userinfo"]));
+            let sub = seen["sub"].as_str().unwrap();
+            assert!(!sub.contains("alice"), "{sub}");
+            assert_eq!(seen["userinfo"]["sub"], sub);
+            assert_eq!(seen["userinfo"]["email"], "alice@example.com");
+            let mut asked: Vec<&str> = seen["asked"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            asked.sort_unstable();
+            asked.dedup();
+            assert_eq!(asked, ["/keys", "/request.jwt"]);
+        }
     }
 
     async fn relying_party_authlib_py(setup: Setup) {

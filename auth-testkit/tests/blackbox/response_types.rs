@@ -31,7 +31,7 @@ async fn world(setup: Setup) -> World {
 }
 
 /// What the answer brought, wherever it stands, and that it stands in one place.
-fn answer_of(callback: &Callback) -> BTreeMap<String, String> {
+pub fn answer_of(callback: &Callback) -> BTreeMap<String, String> {
     assert_eq!(callback.url.query(), None, "nothing is in the query: {}", callback.url);
     let fragment = callback.url.fragment().unwrap_or_default();
     form_urlencoded::parse(fragment.as_bytes()).into_owned().collect()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::keys::{InvalidSigningKey, SigningAlgorithm, SigningKey};
+use auth_core::keys::{InvalidSigningKey, Recipient, SigningAlgorithm, SigningKey};
 use auth_core::seal::DeploymentSecrets;
 use auth_core::{Issuer, Secret};
 
@@ -51,6 +51,9 @@ impl ProviderBuilder {
                 let reason = InvalidSigningKey::NoGenerator;
                 problems.push(Problem::SigningKey { algorithm: *algorithm, reason });
             }
+        }
+        if self.config.encryption && !Recipient::AVAILABLE {
+            problems.push(Problem::NoEncryption);
         }
         let read = |(algorithm, pem): &(SigningAlgorithm, Secret)| {
             SigningKey::from_pem(*algorithm, pem)
@@ -110,6 +113,7 @@ impl ProviderBuilder {
                 client.validate(),
                 client.check_outgoing(self.http.as_deref()),
                 client.check_subjects(self.config.pairwise_subjects.as_ref()),
+                client.check_encryption(self.config.encryption),
             ];
             let failed = checks.into_iter().filter_map(Result::err);
             problems.extend(failed.map(|error| Problem::Client(error.into())));
