@@ -1,7 +1,7 @@
 //! [`MemoryStore`]: the contract in its shortest form.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 use std::fmt;
 use std::ops::{Bound, Range};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,37 +48,33 @@ impl fmt::Debug for MemoryStore {
 /// One tenant's records.
 #[derive(Default)]
 struct Shelf {
-    records: BTreeMap<Key, (Record, Vec<IndexEntry>)>,
+    records: HashMap<Key, Box<Held>>,
+    /// The keys of them, for scans: requests mostly name what they want.
+    order: BTreeSet<Key>,
     index: BTreeSet<(Cow<'static, str>, Box<[u8]>, Key)>,
 }
 
-impl Shelf {
-    fn live(&self, key: &Key, now: Timestamp) -> Option<&Record> {
-        let (record, _) = self.records.get(key)?;
-        record.keep_until.is_none_or(|until| until > now).then_some(record)
-    }
+/// A record with its index entries.
+struct Held {
+    record: Record,
+    index: Vec<IndexEntry>,
+}
 
-    fn holds(&self, key: &Key, when: When, now: Timestamp) -> bool {
-        match (when, self.live(key, now)) {
-            (When::Any, _) | (When::Absent, None) | (When::Present, Some(_)) => true,
-            (When::At(version), Some(record)) => record.version == version,
-            _ => false,
-        }
+impl Shelf {
+    fn record(&self, key: &Key) -> Option<&Record> {
+        self.records.get(key).map(|held| &held.record)
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Some((_, entries)) = self.records.remove(key) {
-            for entry in entries {
+        if let Some(held) = self.records.remove(key) {
+            self.order.remove(key);
+            for entry in held.index {
                 self.index.remove(&(entry.name, entry.bytes, key.clone()));
             }
         }
     }
 
     fn put(&mut self, new: &NewRecord, version: CommitId) {
-        self.remove(&new.key);
-        for entry in &new.index {
-            self.index.insert((entry.name.clone(), entry.bytes.clone(), new.key.clone()));
-        }
         let record = Record {
             key: new.key.clone(),
             version,
@@ -86,12 +82,28 @@ impl Shelf {
             keep_until: new.keep_until,
             due: new.due,
         };
-        self.records.insert(new.key.clone(), (record, new.index.clone()));
+        let held = Held { record, index: new.index.clone() };
+        match self.records.entry(new.key.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(Box::new(held));
+                self.order.insert(new.key.clone());
+            }
+            Entry::Occupied(mut place) => {
+                let old = std::mem::replace(&mut **place.get_mut(), held);
+                for entry in old.index.into_iter().filter(|entry| !new.index.contains(entry)) {
+                    self.index.remove(&(entry.name, entry.bytes, new.key.clone()));
+                }
+            }
+        }
+        for entry in &new.index {
+            self.index.insert((entry.name.clone(), entry.bytes.clone(), new.key.clone()));
+        }
     }
 
     /// The counter and the time it is kept until, if it is running.
     fn counter(&self, key: &Key, now: Timestamp) -> Result<(u64, Option<Timestamp>), CommitError> {
-        let Some(record) = self.live(key, now) else { return Ok((0, None)) };
+        let live = self.record(key).filter(|record| is_live(record, now));
+        let Some(record) = live else { return Ok((0, None)) };
         let count = record.value.parse();
         let count = count.map_err(|_| CommitError::Unavailable("not a counter".into()))?;
         Ok((count, record.keep_until))
@@ -99,24 +111,23 @@ impl Shelf {
 
     fn commit(&mut self, batch: &Batch) -> Result<Committed, CommitError> {
         let now = batch.now();
-        let applied = |write: &Write| {
-            self.records.get(write.key()).is_some_and(|(record, _)| record.version == batch.id())
-        };
-        if batch.writes().iter().any(applied) {
-            return Ok(Committed::default());
+        let mut failed = Vec::new();
+        for write in batch.writes() {
+            let record = self.record(write.key());
+            if record.is_some_and(|record| record.version == batch.id()) {
+                // It was applied before.
+                return Ok(Committed::default());
+            }
+            let when = match write {
+                Write::Put { when, .. }
+                | Write::Delete { when, .. }
+                | Write::Check { when, .. } => *when,
+                Write::Add { .. } => When::Any,
+            };
+            if !holds(record.filter(|record| is_live(record, now)), when) {
+                failed.push(write.key().clone());
+            }
         }
-        let failed: Vec<Key> = batch
-            .writes()
-            .iter()
-            .filter(|write| match write {
-                Write::Put { record, when, .. } => !self.holds(&record.key, *when, now),
-                Write::Delete { key, when, .. } | Write::Check { key, when } => {
-                    !self.holds(key, *when, now)
-                }
-                Write::Add { .. } => false,
-            })
-            .map(|write| write.key().clone())
-            .collect();
         if !failed.is_empty() {
             return Err(CommitError::Conflict(failed));
         }
@@ -155,9 +166,9 @@ impl Shelf {
     fn scan(&self, scan: &Scan) -> Page {
         let entries: Vec<Cursor> = match &scan.range {
             ScanRange::Keys(range) => self
-                .records
+                .order
                 .range::<[u8], _>((Bound::Included(range.start()), Bound::Excluded(range.end())))
-                .map(|(key, _)| Cursor { bytes: Box::default(), key: key.clone() })
+                .map(|key| Cursor { bytes: Box::default(), key: key.clone() })
                 .collect(),
             ScanRange::Index { name, start, end } => self
                 .index
@@ -191,8 +202,21 @@ impl Shelf {
         if scan.want == Want::Keys {
             return Page { keys: keys.collect(), next, ..Page::default() };
         }
-        let records = keys.filter_map(|key| self.records.get(&key).map(|(r, _)| r.clone()));
+        let records = keys.filter_map(|key| self.record(&key).cloned());
         Page { records: records.collect(), next, ..Page::default() }
+    }
+}
+
+fn is_live(record: &Record, now: Timestamp) -> bool {
+    record.keep_until.is_none_or(|until| until > now)
+}
+
+/// Whether that holds of a key where this stands.
+fn holds(live: Option<&Record>, when: When) -> bool {
+    match (when, live) {
+        (When::Any, _) | (When::Absent, None) | (When::Present, Some(_)) => true,
+        (When::At(version), Some(record)) => record.version == version,
+        _ => false,
     }
 }
 
@@ -204,7 +228,7 @@ impl Store for MemoryStore {
         }
         let tenants = self.lock();
         let shelf = tenants.get(&tenant);
-        let record = |key| shelf.and_then(|s| s.records.get(key)).map(|(r, _)| r.clone());
+        let record = |key| shelf.and_then(|shelf| shelf.record(key)).cloned();
         Ok(keys.iter().map(record).collect())
     }
 
@@ -230,9 +254,9 @@ impl Store for MemoryStore {
         let mut removed = 0;
         let mut more = false;
         for (tenant, shelf) in self.lock().iter_mut() {
-            let doomed = |(key, (record, _)): (&Key, &(Record, Vec<IndexEntry>))| {
+            let doomed = |(key, held): (&Key, &Box<Held>)| {
                 let goes = match &what {
-                    Sweep::Expired { now } => record.keep_until.is_some_and(|until| until <= *now),
+                    Sweep::Expired { now } => !is_live(&held.record, *now),
                     Sweep::Range { tenant: of, range } => of == tenant && range.contains(key),
                 };
                 goes.then(|| key.clone())
@@ -257,8 +281,9 @@ impl Store for MemoryStore {
         let tenants = self.lock();
         let mut due: Vec<(Timestamp, TenantId, Record)> = tenants
             .iter()
-            .flat_map(|(tenant, shelf)| shelf.records.values().map(move |(r, _)| (*tenant, r)))
-            .filter_map(|(tenant, record)| {
+            .flat_map(|(tenant, shelf)| shelf.records.values().map(move |held| (*tenant, held)))
+            .filter_map(|(tenant, held)| {
+                let record = &held.record;
                 let due = record.due?;
                 let wanted = due.queue == queue && due.at <= now && shards.contains(&due.shard);
                 wanted.then(|| (due.at, tenant, record.clone()))
@@ -286,12 +311,11 @@ impl Archive for MemoryStore {
         let tenants = self.lock();
         let all = tenants
             .iter()
-            .flat_map(|(tenant, shelf)| shelf.records.iter().map(move |held| (*tenant, held)));
-        let page = all.filter(|(tenant, (key, _))| beyond(*tenant, key)).take(limit.into());
-        let archived = page.map(|(tenant, (_, (record, index)))| Archived {
-            tenant,
-            record: record.clone(),
-            index: index.clone(),
+            .flat_map(|(tenant, shelf)| shelf.order.iter().map(move |key| (*tenant, shelf, key)));
+        let page = all.filter(|(tenant, _, key)| beyond(*tenant, key)).take(limit.into());
+        let archived = page.filter_map(|(tenant, shelf, key)| {
+            let Held { record, index } = &**shelf.records.get(key)?;
+            Some(Archived { tenant, record: record.clone(), index: index.clone() })
         });
         Ok(archived.collect())
     }
