@@ -12,7 +12,13 @@ mod node;
 mod walk;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use quickstart::demo_client;
 use serde_json::Value;
 use testbed::{PREVIOUS, Previous, component};
 
@@ -119,6 +125,48 @@ async fn a_session_is_known_to_both_versions() {
             there.sign_out().await;
             assert!(here.code_without_a_page().await.is_none());
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_is_told_by_the_version_that_knows_how() {
+    each("rolling update: logout", async |nodes| {
+        let told = Arc::<Mutex<Vec<String>>>::default();
+        let receive = async |State(told): State<Arc<Mutex<Vec<String>>>>, form: String| {
+            told.lock().unwrap().push(form);
+        };
+        let app = Router::new().route("/logout", post(receive)).with_state(told.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}/logout", listener.local_addr().unwrap());
+        let client = tokio::spawn(async { axum::serve(listener, app).await });
+        let demo = demo_client(&nodes.issuer).backchannel_logout_uri(uri);
+        nodes.provider.clients().put(demo).await.unwrap();
+
+        // The earlier version's worker hands on what that version wrote …
+        let there = Walk::only(&nodes, 0);
+        let code = there.sign_in("openid offline_access").await;
+        there.redeem(&code).await;
+        there.code_is_refused(&code).await;
+        for _ in 0..200 {
+            if nodes.log_of_the_earlier().contains("code_reused") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(nodes.log_of_the_earlier().contains("code_reused"));
+        // … and leaves what it knows nothing of: to hand it on to the log would be to lose it.
+        let here = Walk::only(&nodes, 1);
+        here.sign_in("openid").await;
+        here.sign_out().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(!nodes.log_of_the_earlier().contains("logout"), "{}", nodes.log_of_the_earlier());
+        assert!(told.lock().unwrap().is_empty());
+        let worked = nodes.provider.worker().run_once().await.unwrap();
+        assert_eq!(worked.delivered, 1);
+        let forms = std::mem::take(&mut *told.lock().unwrap());
+        assert!(matches!(&*forms, [form] if form.starts_with("logout_token=")), "{forms:?}");
+        client.abort();
     })
     .await;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::store::{Store, Tiered};
+use auth_fetch::SafeHttpClient;
 use auth_oidc::Provider;
 use auth_postgres::PostgresStore;
 use auth_redis::RedisStore;
@@ -14,6 +15,8 @@ use auth_sqlite::SqliteStore;
 use auth_testkit::Browser;
 use quickstart::{demo_client, demo_people};
 use testbed::{Folder, Postgres, Redis};
+
+const LOG: &str = "earlier.log";
 
 /// Which version starts, and makes or upgrades the tables, first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +33,11 @@ pub struct Nodes {
     pub issuer: String,
     /// Where requests go instead: the earlier version's address and this one's.
     pub bases: [String; 2],
+    /// This version. Its workers do not run: those of the earlier one do.
+    pub provider: Provider,
     _earlier: Earlier,
     _this: tokio::task::JoinHandle<()>,
-    _database: Shared,
+    database: Shared,
 }
 
 /// The database of both.
@@ -102,7 +107,7 @@ impl Nodes {
         let shared = Shared { folder: Folder::new().unwrap(), servers };
         let address = testbed::free_address().unwrap();
         let issuer = format!("http://{address}");
-        let (earlier, (base, this)) = match order {
+        let (earlier, (base, provider, this)) = match order {
             Order::EarlierFirst => {
                 let earlier = run(program, &shared, address).await;
                 (earlier, serve(&issuer, shared.open().await).await)
@@ -113,14 +118,19 @@ impl Nodes {
             }
         };
         let bases = [issuer.clone(), base];
-        Self { issuer, bases, _earlier: earlier, _this: this, _database: shared }
+        Self { issuer, bases, provider, _earlier: earlier, _this: this, database: shared }
+    }
+
+    /// What the earlier version has logged.
+    pub fn log_of_the_earlier(&self) -> String {
+        std::fs::read_to_string(self.database.folder.path().join(LOG)).unwrap()
     }
 }
 
 /// Starts an earlier version's program and waits until it answers.
 async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
     let folder = shared.folder.path();
-    let log = std::fs::File::create(folder.join("earlier.log")).unwrap();
+    let log = std::fs::File::create(folder.join(LOG)).unwrap();
     let mut command = Command::new(program);
     command.current_dir(folder).env("PORT", address.port().to_string()).env_remove("ISSUER");
     shared.tell(&mut command);
@@ -133,18 +143,24 @@ async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let log = std::fs::read_to_string(folder.join("earlier.log")).unwrap_or_default();
+    let log = std::fs::read_to_string(folder.join(LOG)).unwrap_or_default();
     panic!("the earlier version does not answer:\n{log}");
 }
 
 /// This version, with the clients and people of the quickstart.
-async fn serve(issuer: &str, store: Arc<dyn Store>) -> (String, tokio::task::JoinHandle<()>) {
+async fn serve(
+    issuer: &str,
+    store: Arc<dyn Store>,
+) -> (String, Provider, tokio::task::JoinHandle<()>) {
+    let loopback = SafeHttpClient::builder().insecure_private_networks().insecure_plaintext();
+    let loopback = loopback.build().unwrap();
     let provider = Provider::builder(issuer)
         .development()
         .shared_store(store)
         .pages(auth_ui::DefaultPages::new())
         .directory(demo_people().await.unwrap())
         .client(demo_client(issuer))
+        .http_client(loopback)
         .build()
         .await
         .unwrap();
@@ -157,5 +173,5 @@ async fn serve(issuer: &str, store: Arc<dyn Store>) -> (String, tokio::task::Joi
     let server = tokio::spawn(async move {
         let _ = axum::serve(listener, app).await;
     });
-    (base, server)
+    (base, provider, server)
 }

@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub async fn redeem(&self, code: &str) -> Tokens {
+    async fn exchange(&self, code: &str) -> Reply {
         let callback = format!("{}/callback", self.nodes.issuer);
         let form = [
             ("grant_type", "authorization_code"),
@@ -146,7 +146,16 @@ impl<'a> Walk<'a> {
             ("redirect_uri", callback.as_str()),
             ("code_verifier", VERIFIER),
         ];
-        Tokens::of(&self.as_client("/oauth2/token", &form).await)
+        self.as_client("/oauth2/token", &form).await
+    }
+
+    pub async fn redeem(&self, code: &str) -> Tokens {
+        Tokens::of(&self.exchange(code).await)
+    }
+
+    /// That a code is not good any more.
+    pub async fn code_is_refused(&self, code: &str) {
+        assert_eq!(self.exchange(code).await.status, 400);
     }
 
     pub async fn refresh(&self, token: &str) -> Tokens {
