@@ -1,7 +1,11 @@
 //! `cargo xtask bench`: ratios against the floor and the peers, from one run.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use clap::ValueEnum;
 
+use crate::command;
 use crate::component;
 use crate::failure::Outcome;
 use crate::measured::{self, Program};
@@ -63,6 +67,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
     if bench == Bench::Peer {
         let (variable, node) = component::provide_peer(workspace)?;
         servers.name(variable, node);
+        let (program, took) = quickstart(workspace)?;
+        servers.name("AUTH_BENCH_QUICKSTART", program);
+        servers.name("AUTH_BENCH_QUICKSTART_BUILD", took.as_secs_f64().to_string());
     }
     let told = if arguments.json { vec!["--json".to_owned()] } else { Vec::new() };
     let program = Program { package: "auth-testkit", example: bench.example(), arguments: told };
@@ -75,4 +82,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
     }
     step.done("");
     Ok(())
+}
+
+/// The quickstart in the release profile, and how long it took to build it from nothing with all sources there.
+fn quickstart(workspace: &Workspace) -> Outcome<(PathBuf, Duration)> {
+    let target = workspace.target().join("quickstart");
+    let _ = std::fs::remove_dir_all(&target);
+    command::shown(command::cargo(workspace.root()).args(["fetch", "--locked", "--quiet"]))?;
+    let mut build = command::cargo(workspace.root());
+    build.args(["build", "--release", "--locked", "--quiet", "--package", "quickstart"]);
+    build.args(["--bin", "quickstart", "--target-dir"]).arg(&target);
+    let begun = Instant::now();
+    command::shown(&mut build)?;
+    Ok((target.join("release/quickstart"), begun.elapsed()))
 }

@@ -33,12 +33,30 @@ pub(crate) struct Site {
     pub(crate) introspection: &'static str,
     pub(crate) authorization: &'static str,
     pub(crate) jwks: &'static str,
+    /// The client that people sign in at.
+    pub(crate) web: &'static str,
+    pub(crate) callback: String,
     /// Which client gets JWTs, and whether it asks for them by a resource.
     pub(crate) jwt_client: &'static str,
     pub(crate) by_resource: bool,
 }
 
 impl Site {
+    /// A provider of ours.
+    pub(crate) fn ours(addresses: [SocketAddr; 3], web: &'static str, callback: String) -> Self {
+        Self {
+            addresses,
+            token: "/oauth2/token",
+            introspection: "/oauth2/introspect",
+            authorization: "/oauth2/auth",
+            jwks: "/.well-known/jwks.json",
+            web,
+            callback,
+            jwt_client: "svc-jwt",
+            by_resource: false,
+        }
+    }
+
     /// At which of the addresses an operation is done.
     pub(crate) fn place(operation: Operation) -> usize {
         match operation {
@@ -53,12 +71,7 @@ impl Site {
     pub(crate) fn callers(&self, count: usize) -> Result<Vec<Caller>, Failure> {
         let mut callers = Vec::new();
         for _ in 0..count {
-            let mut caller = Caller::alone(self);
-            caller.connections = self
-                .addresses
-                .iter()
-                .map(|it| Callers::connect(*it, 1))
-                .collect::<Result<_, _>>()?;
+            let mut caller = Caller::connected(self)?;
             for operation in [Operation::Flow, Operation::ClientCredentials] {
                 let mut request = caller.begin(operation);
                 while let Some(sent) = request {
@@ -100,6 +113,12 @@ impl Caller {
         }
     }
 
+    /// One that is at nothing yet.
+    pub(crate) fn connected(site: &Site) -> Result<Self, Failure> {
+        let connections = site.addresses.iter().map(|it| Callers::connect(*it, 1));
+        Ok(Self { connections: connections.collect::<Result<_, _>>()?, ..Self::alone(site) })
+    }
+
     /// The first request of an operation.
     pub(crate) fn begin(&mut self, operation: Operation) -> Option<Request> {
         let site = &self.site;
@@ -123,7 +142,7 @@ impl Caller {
             Operation::Refresh => {
                 let form =
                     [("grant_type", "refresh_token"), ("refresh_token", &*self.refresh_token)];
-                post(site.token, "web", &form)
+                post(site.token, site.web, &form)
             }
             Operation::Flow => {
                 self.cookies.clear();
@@ -211,8 +230,8 @@ impl Caller {
         let challenge =
             URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, VERIFIER.as_bytes()));
         let query = encoded(&[
-            ("client_id", "web"),
-            ("redirect_uri", CALLBACK),
+            ("client_id", self.site.web),
+            ("redirect_uri", &self.site.callback),
             ("response_type", "code"),
             ("scope", scope),
             ("state", "state-1234567890"),
@@ -240,7 +259,7 @@ impl Caller {
 
     /// The page that a redirect leads to, or the code that it carries, redeemed.
     fn follow(&mut self, location: &str) -> Result<Request, Failure> {
-        if !location.starts_with(CALLBACK) {
+        if !location.starts_with(&self.site.callback) {
             return Ok(self.browse(Method::GET, path_of(location).to_owned(), ""));
         }
         let url = Url::parse(location)?;
@@ -250,10 +269,10 @@ impl Caller {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", &*code),
-            ("redirect_uri", CALLBACK),
+            ("redirect_uri", &*self.site.callback),
             ("code_verifier", VERIFIER),
         ];
-        Ok(post(self.site.token, "web", &form))
+        Ok(post(self.site.token, self.site.web, &form))
     }
 }
 
@@ -289,7 +308,7 @@ fn fill(page: &str) -> String {
         let Some(name) = attribute(tag, "name") else { continue };
         let value = match name {
             "login" | "identifier" => "alice",
-            "password" => "any",
+            "password" => "wonderland",
             _ => attribute(tag, "value").unwrap_or_default(),
         };
         form.append_pair(name, value);

@@ -7,8 +7,11 @@
 //! CPU time is that of all threads of the server; of several batches the median counts. Nobody hashes a
 //! password: every one is right.
 //!
+//! The quickstart and the peer are then started as programs of their own: how fast, and how large they get.
+//!
 //! ```text
-//! AUTH_BENCH_PEER=…/node bench [--json] [OPERATION…]
+//! AUTH_BENCH_PEER=…/node AUTH_BENCH_QUICKSTART=…/quickstart AUTH_BENCH_QUICKSTART_BUILD=SECONDS \
+//!     bench [--json] [OPERATION…]
 //! AUTH_BENCH_PEER=…/node perf record -g bench --profile OPERATION
 //! ```
 //!
@@ -17,6 +20,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod caller;
+mod footprint;
 mod keys;
 mod operation;
 mod ours;
@@ -103,7 +107,8 @@ fn main() -> Result<(), Failure> {
         eprintln!("{row}");
         rows.push(row);
     }
-    let report = Report { peer: peer::version()?, rows };
+    let footprints = footprint::both(&keys)?;
+    let report = Report { peer: peer::version()?, rows, footprints };
     match as_json {
         true => println!("{}", report.json()),
         false => println!("{report}"),

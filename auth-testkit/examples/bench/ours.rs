@@ -37,15 +37,7 @@ impl Ours {
         let missing = || Failure::from("there are three algorithms");
         let addresses = addresses.try_into().map_err(|_| missing())?;
         let seen = seen.try_into().map_err(|_| missing())?;
-        let site = Site {
-            addresses,
-            token: "/oauth2/token",
-            introspection: "/oauth2/introspect",
-            authorization: "/oauth2/auth",
-            jwks: "/.well-known/jwks.json",
-            jwt_client: "svc-jwt",
-            by_resource: false,
-        };
+        let site = Site::ours(addresses, "web", CALLBACK.to_owned());
         Ok(Self { site, seen })
     }
 

@@ -1,10 +1,11 @@
 //! [`Peer`]: oidc-provider in a process of its own.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::caller::Site;
+use crate::caller::{CALLBACK, Site};
 use crate::keys::{Keys, directory, node};
 use crate::scene::Failure;
 use crate::served::cpu::settle;
@@ -16,6 +17,28 @@ pub(crate) fn version() -> Result<String, Failure> {
     Ok(package["version"].as_str().ok_or("oidc-provider has no version")?.to_owned())
 }
 
+/// What starts it.
+pub(crate) fn command(keys: &Keys, address: SocketAddr) -> Result<Command, Failure> {
+    let mut command = Command::new(node()?);
+    command.arg(directory().join("server.mjs")).arg(address.port().to_string()).arg(keys.jwks());
+    command.env("NODE_ENV", "production");
+    Ok(command)
+}
+
+pub(crate) fn site(address: SocketAddr) -> Site {
+    Site {
+        addresses: [address; 3],
+        token: "/token",
+        introspection: "/token/introspection",
+        authorization: "/auth",
+        jwks: "/jwks",
+        web: "web",
+        callback: CALLBACK.to_owned(),
+        jwt_client: "svc",
+        by_resource: true,
+    }
+}
+
 /// It ends with the value.
 pub(crate) struct Peer {
     process: Child,
@@ -25,26 +48,11 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn start(keys: &Keys) -> Result<Self, Failure> {
         let address = testbed::free_address()?;
-        let mut process = Command::new(node()?)
-            .arg(directory().join("server.mjs"))
-            .arg(address.port().to_string())
-            .arg(keys.jwks())
-            .env("NODE_ENV", "production")
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut process = command(keys, address)?.stdout(Stdio::piped()).spawn()?;
         let stdout = process.stdout.take().ok_or("the peer has no output")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let site = Site {
-            addresses: [address; 3],
-            token: "/token",
-            introspection: "/token/introspection",
-            authorization: "/auth",
-            jwks: "/jwks",
-            jwt_client: "svc",
-            by_resource: true,
-        };
-        let peer = Self { process, site };
+        let peer = Self { process, site: site(address) };
         match line.trim() {
             "ready" => Ok(peer),
             other => Err(format!("the peer said `{other}`: is interop/peer installed?").into()),
