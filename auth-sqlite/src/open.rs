@@ -43,6 +43,10 @@ fn open_memory(options: &SqliteOptions) -> Result<Opened, OpenError> {
     Ok(Opened { path, readers: Readers::new(vec![writer.clone()]), writer, mover: None })
 }
 
+/// How much the writer keeps of what it changed, since until the log is moved it stands nowhere else in memory: as
+/// much as the log grows to. In a large database each change is of another page.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
 fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> {
     // The full path has no meaning to SQLite besides, as `:memory:` or an empty one would.
     let path = make_file(path)?;
@@ -74,6 +78,7 @@ fn open_file(path: &Path, options: &SqliteOptions) -> Result<Opened, OpenError> 
         }
     }
     bound_size(&writer, options).map_err(failed)?;
+    writer.pragma_update(None, "cache_size", -WRITER_CACHE_KIB).map_err(failed)?;
     // From now on the writer thread waits in its own way.
     writer.busy_timeout(Duration::ZERO).map_err(failed)?;
     let mover = connect(&path, flags, options).map_err(failed)?;
