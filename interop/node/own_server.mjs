@@ -1,6 +1,6 @@
 // A relying party built on openid-client that has a server of its own: there it publishes its keys (`jwks_uri`) and
 // its request (`request_uri`), which it signs and, with jose, encrypts to the provider. It authenticates by
-// `private_key_jwt`, and its id tokens and userinfo are encrypted to it.
+// `private_key_jwt`, and its id tokens, userinfo and introspections are encrypted to it.
 //
 //   node own_server.mjs '{"issuer": …, "client_id": …, "redirect_uri": …, "scope": …, "username": …, "password": …,
 //                         "port": …, "alg": "RSA-OAEP-256", "enc": "A256GCM"}'
@@ -34,7 +34,11 @@ async function walk(told, seen, signing, decryption, documents) {
   const privateKey = { key: signing.privateKey, kid: signing.jwk.kid }
   const config = await discover(told, seen, {
     authentication: client.PrivateKeyJwt(privateKey),
-    metadata: { id_token_signed_response_alg: 'ES256', userinfo_signed_response_alg: 'ES256' },
+    metadata: {
+      id_token_signed_response_alg: 'ES256',
+      userinfo_signed_response_alg: 'ES256',
+      introspection_signed_response_alg: 'ES256',
+    },
   })
   const opened = { key: decryption.privateKey, alg: told.alg, kid: decryption.jwk.kid }
   client.enableDecryptingResponses(config, [told.enc], opened)
@@ -70,6 +74,8 @@ async function walk(told, seen, signing, decryption, documents) {
   seen.steps.push('code')
   seen.userinfo = await client.fetchUserInfo(config, tokens.access_token, seen.sub)
   seen.steps.push('userinfo')
+  seen.introspection = await client.tokenIntrospection(config, tokens.access_token)
+  seen.steps.push('introspection')
   return seen
 }
 

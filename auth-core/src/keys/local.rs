@@ -12,9 +12,8 @@ use tracing::warn;
 use crate::clock::Entropy;
 use crate::decision::{Rng, Signature, Unavailable, within};
 use crate::id::KeyId;
-use crate::keys::rotation::{
-    KeyPolicy, KeySetRecord, Plan, StoredDecryptionKey, StoredKey, Wish, plan,
-};
+use crate::keys::decryption::StoredDecryptionKey;
+use crate::keys::rotation::{KeyPolicy, KeySetRecord, Plan, StoredKey, Wish, plan};
 use crate::keys::{
     CompactJwe, DecryptionKey, InvalidSigningKey, JweError, KeyManagement, KeySource, PublishedKey,
     PublishedKeys, SigningAlgorithm, SigningKey, TokenDecrypter, TokenSigner,
@@ -35,6 +34,8 @@ pub struct LocalKeys {
     policy: KeyPolicy,
     /// Keys that the operator supplied, one for each algorithm at most.
     supplied: Vec<SigningKey>,
+    /// The algorithms that clients may encrypt by.
+    encryption: Vec<KeyManagement>,
     loaded: RwLock<HashMap<TenantId, Loaded>>,
     /// From when on the keys of a tenant may be read again, after an attempt that has not succeeded.
     attempts: Mutex<HashMap<TenantId, Instant>>,
@@ -45,7 +46,8 @@ struct Loaded {
     at: Timestamp,
     published: Arc<PublishedKeys>,
     pairs: Arc<HashMap<KeyId, SigningKey>>,
-    decryption: Arc<HashMap<KeyId, DecryptionKey>>,
+    /// The newest of each algorithm first.
+    decryption: Arc<Vec<DecryptionKey>>,
 }
 
 impl LocalKeys {
@@ -69,7 +71,14 @@ impl LocalKeys {
             first
         });
         let (loaded, attempts) = (RwLock::default(), Mutex::default());
-        Self { store, entropy, policy, supplied, loaded, attempts }
+        Self { store, entropy, policy, supplied, encryption: Vec::new(), loaded, attempts }
+    }
+
+    /// Also publishes a key for each of these, for clients to encrypt to. It takes effect when every process knows
+    /// it; the one that it replaces goes on opening for [`KeyPolicy::keep_after`].
+    #[must_use]
+    pub fn encrypted_by(self, encryption: Vec<KeyManagement>) -> Self {
+        Self { encryption, ..self }
     }
 
     /// How long new keys are published before they sign, and so on.
@@ -93,8 +102,22 @@ impl LocalKeys {
         self.reload(tenant, now, &Wish::Rotate(algorithm)).await.map(drop)
     }
 
-    /// Withdraws a key that may be in the wrong hands: it leaves the JWK set, and nothing that it signed
-    /// is good any more, here at once and in every other process within [`KeyPolicy::reload_every`]. If
+    /// Makes a new key for clients to encrypt to by `algorithm`, which is published once every process knows it. Does
+    /// nothing while such a key waits already, nor for an algorithm that is not in use.
+    ///
+    /// # Errors
+    /// [`KeysUnusable`].
+    pub async fn rotate_decryption(
+        &self,
+        tenant: &Tenant,
+        algorithm: KeyManagement,
+        now: Timestamp,
+    ) -> Result<(), KeysUnusable> {
+        self.reload(tenant, now, &Wish::RotateDecryption(algorithm)).await.map(drop)
+    }
+
+    /// Withdraws a key that may be in the wrong hands: it leaves the JWK set, and nothing that it signed,
+    /// or that is encrypted to it, is good any more, here at once and in every other process within [`KeyPolicy::reload_every`]. If
     /// it was the key that signs, another one signs from now on. To do it again is harmless.
     ///
     /// # Errors
@@ -144,7 +167,7 @@ impl LocalKeys {
             {
                 return Err(KeysUnusable::Unknown(kid.clone()));
             }
-            let mut plan = plan(&set, &self.policy, now, wish);
+            let mut plan = plan(&set, &self.policy, &self.encryption, now, wish);
             self.put_supplied(&set, &mut plan, now);
             if plan.is_empty() {
                 return self.keep(tenant, &set, now);
@@ -171,7 +194,7 @@ impl LocalKeys {
                 Batch::builder::<Main>(CommitId::from_bytes(id), now).write(write).write(alive);
             match self.store.commit(tenant.id, &batch.build().map_err(Unavailable::from)?).await {
                 Ok(_) => {
-                    plan.report(tenant.id);
+                    plan.report(tenant.id, failed.is_none());
                     let kept = self.keep(tenant, &set, now);
                     return failed.map_or(kept, Err);
                 }
@@ -241,12 +264,8 @@ impl LocalKeys {
         }
         for alg in &plan.create_decryption {
             let key = generate(*alg, DecryptionKey::generate).await?;
-            set.decryption.push(StoredDecryptionKey {
-                kid: key.kid().clone(),
-                alg: *alg,
-                sealed: self.seal(tenant, DECRYPTION, key.kid(), key.pkcs8())?,
-                made_at: now,
-            });
+            let sealed = self.seal(tenant, DECRYPTION, key.kid(), key.pkcs8())?;
+            set.decryption.push(StoredDecryptionKey::new(key.kid().clone(), *alg, sealed, now));
         }
         Ok(())
     }
@@ -291,25 +310,27 @@ impl LocalKeys {
             ));
             pairs.insert(stored.kid.clone(), pair);
         }
-        let mut decryption = HashMap::new();
-        for stored in &set.decryption {
-            let key = match known.as_ref().and_then(|known| known.decryption.get(&stored.kid)) {
-                Some(key) => key.clone(),
-                None => {
-                    let context = [tenant.id.as_str(), stored.kid.as_str()];
-                    let pkcs8 = tenant.keys.open(DECRYPTION, &context, &stored.sealed)?;
-                    match DecryptionKey::from_pkcs8(stored.alg, &pkcs8) {
-                        // Another process can; this one still signs and verifies.
-                        Err(JweError::Absent) => continue,
-                        key => key?,
+        let (mut decryption, mut jwks) = (Vec::new(), Vec::new());
+        for alg in &self.encryption {
+            let published = set.published_for(*alg, &self.policy, now).map(|key| &key.kid);
+            for stored in set.decryption_keys(*alg) {
+                let same = |key: &&DecryptionKey| *key.kid() == stored.kid;
+                let known = known.as_ref().and_then(|known| known.decryption.iter().find(same));
+                let key = match known {
+                    Some(key) => key.clone(),
+                    None => {
+                        let context = [tenant.id.as_str(), stored.kid.as_str()];
+                        let pkcs8 = tenant.keys.open(DECRYPTION, &context, &stored.sealed)?;
+                        DecryptionKey::from_pkcs8(*alg, &pkcs8)?
                     }
+                };
+                if published == Some(&stored.kid) {
+                    jwks.push(key.jwk().clone());
                 }
-            };
-            decryption.insert(stored.kid.clone(), key);
+                decryption.push(key);
+            }
         }
-        let newest = KeyManagement::ALL.into_iter().filter_map(|alg| set.newest(alg));
-        let jwks = newest.filter_map(|key| decryption.get(&key.kid)).map(|key| key.jwk().clone());
-        let published = Arc::new(PublishedKeys::new(keys).encrypted_to(jwks.collect()));
+        let published = Arc::new(PublishedKeys::new(keys).encrypted_to(jwks));
         let (pairs, decryption) = (Arc::new(pairs), Arc::new(decryption));
         let loaded = Loaded { at: now, published, pairs, decryption };
         let mut all = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
@@ -432,13 +453,13 @@ impl TokenDecrypter for LocalKeys {
         jwe: &CompactJwe<'_>,
     ) -> Result<Option<Secret>, Unavailable> {
         let Some(known) = self.remembered(tenant) else { return Ok(None) };
-        let mut keys = known.decryption.values();
+        let mut keys = known.decryption.iter().filter(|key| key.alg() == jwe.encryption().alg);
         let opened = match jwe.kid() {
             Some(kid) => {
-                known.decryption.get(&KeyId::from(kid)).and_then(|key| key.decrypt(jwe).ok())
+                keys.find(|key| key.kid().as_str() == kid).and_then(|key| key.decrypt(jwe).ok())
             }
-            // There are a handful.
-            None => keys.find_map(|key| key.decrypt(jwe).ok()),
+            // The one that is published, or the one that was: each attempt may take a millisecond.
+            None => keys.take(2).find_map(|key| key.decrypt(jwe).ok()),
         };
         let text = opened.and_then(|opened| String::from_utf8(opened.to_vec()).ok());
         Ok(text.map(Secret::new))
@@ -459,7 +480,7 @@ pub enum KeysUnusable {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// A stored key cannot be opened.
-    #[error("a signing key in the store is sealed under other data keys")]
+    #[error("a key in the store is sealed under other data keys")]
     Sealed(#[from] SealError),
     /// A key cannot be made or read.
     #[error(transparent)]
@@ -471,6 +492,6 @@ pub enum KeysUnusable {
     #[error("the signing key `{0}` that is supplied was revoked: supply another one")]
     Revoked(KeyId),
     /// There is no key of this name.
-    #[error("there is no signing key `{0}`: the JWK set lists those that there are")]
+    #[error("there is no key `{0}`: the JWK set lists those that there are")]
     Unknown(KeyId),
 }

@@ -1,6 +1,7 @@
 //! Keys: algorithms, JWS, JWE, rotation, and the ports for keys that live elsewhere.
 
 mod algorithm;
+mod decryption;
 mod jwe;
 mod jws;
 mod local;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::id::KeyId;
+use crate::keys::decryption::{self, StoredDecryptionKey};
 use crate::keys::{KeyManagement, SigningAlgorithm};
 use crate::record::{Kind, Unknown};
 
@@ -16,9 +17,6 @@ use crate::record::{Kind, Unknown};
 pub struct KeyPolicy {
     /// An active key is kept for each of these.
     pub algorithms: Vec<SigningAlgorithm>,
-    /// A key is published for each of these, for clients to encrypt to; it takes effect at once, and the one
-    /// that it replaces goes on decrypting for [`keep_after`](Self::keep_after). Default: none.
-    pub decryption: Vec<KeyManagement>,
     /// How long a new key is published before it signs, so that every verifier which follows the cache
     /// headers of the JWK set knows it. Default: one hour.
     pub publish_before: Duration,
@@ -37,7 +35,6 @@ impl Default for KeyPolicy {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
             algorithms: vec![SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
-            decryption: Vec::new(),
             publish_before: HOUR,
             rotate_every: Some(HOUR * 24 * 90),
             keep_after: HOUR * 24 * 31,
@@ -50,7 +47,7 @@ impl Default for KeyPolicy {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct KeySetRecord {
     pub(super) keys: Vec<StoredKey>,
-    /// Those that clients encrypt to, the newest last.
+    /// Those that clients encrypt to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) decryption: Vec<StoredDecryptionKey>,
     /// Keys that are never to come back, not even if the operator still supplies them.
@@ -68,23 +65,6 @@ pub(super) struct StoredKey {
     /// PKCS#8, sealed under the tenant's data keys.
     pub(super) sealed: String,
     pub(super) active_from: Timestamp,
-}
-
-/// One of those that clients encrypt to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct StoredDecryptionKey {
-    pub(super) kid: KeyId,
-    pub(super) alg: KeyManagement,
-    /// PKCS#8, sealed under the tenant's data keys.
-    pub(super) sealed: String,
-    pub(super) made_at: Timestamp,
-}
-
-impl KeySetRecord {
-    /// The newest key for `alg`: the one that is published.
-    pub(super) fn newest(&self, alg: KeyManagement) -> Option<&StoredDecryptionKey> {
-        self.decryption.iter().filter(|key| key.alg == alg).max_by_key(|key| key.made_at)
-    }
 }
 
 impl Kind for KeySetRecord {
@@ -116,16 +96,19 @@ impl Plan {
         *self == Self::default()
     }
 
-    /// Says what was done.
-    pub(super) fn report(&self, tenant: TenantId) {
+    /// Says what was done; `made` is whether new keys could be made.
+    pub(super) fn report(&self, tenant: TenantId, made: bool) {
+        if let Some(kid) = &self.revoke {
+            info!(target: "audit", %tenant, %kid, "key_revoked");
+        }
+        if !made {
+            return;
+        }
         for (algorithm, from) in &self.create {
             info!(target: "audit", %tenant, %algorithm, %from, "signing_key_published");
         }
         for algorithm in &self.create_decryption {
             info!(target: "audit", %tenant, %algorithm, "encryption_key_published");
-        }
-        if let Some(kid) = &self.revoke {
-            info!(target: "audit", %tenant, %kid, "signing_key_revoked");
         }
     }
 }
@@ -136,23 +119,29 @@ pub(super) enum Wish {
     Nothing,
     /// A new key, whatever the age of the old one.
     Rotate(SigningAlgorithm),
-    /// That nothing which this key signed is good any more.
+    /// The same of a key that clients encrypt to.
+    RotateDecryption(KeyManagement),
+    /// That nothing which this key signed is good any more, or nothing that is encrypted to it.
     Revoke(KeyId),
 }
 
-/// Decides what a key set needs at `now`.
-pub(super) fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish: &Wish) -> Plan {
+/// Decides what a key set needs at `now`; `wanted` are the algorithms that clients may encrypt by.
+pub(super) fn plan(
+    set: &KeySetRecord,
+    policy: &KeyPolicy,
+    wanted: &[KeyManagement],
+    now: Timestamp,
+    wish: &Wish,
+) -> Plan {
     if let Wish::Revoke(kid) = wish
         && let Some(key) = set.keys.iter().find(|key| key.kid == *kid)
     {
         return revocation(set, key, now);
     }
     if let Wish::Revoke(kid) = wish
-        && let Some(key) = set.decryption.iter().find(|key| key.kid == *kid)
+        && let Some(plan) = decryption::revocation(set, wanted, kid)
     {
-        let published = set.newest(key.alg).is_some_and(|newest| newest.kid == key.kid);
-        let create_decryption = Vec::from_iter(published.then_some(key.alg));
-        return Plan { revoke: Some(kid.clone()), create_decryption, ..Plan::default() };
+        return plan;
     }
     let rotate = match wish {
         Wish::Rotate(algorithm) => Some(*algorithm),
@@ -186,21 +175,7 @@ pub(super) fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish:
             plan.remove.push(key.kid.clone());
         }
     }
-    for alg in &policy.decryption {
-        let old = |made_at: Timestamp| {
-            policy.rotate_every.is_some_and(|every| made_at.saturating_add(every) <= now)
-        };
-        if set.newest(*alg).is_none_or(|newest| old(newest.made_at)) {
-            plan.create_decryption.push(*alg);
-        }
-    }
-    for key in &set.decryption {
-        let newer = set.decryption.iter().filter(|other| other.alg == key.alg);
-        let replaced_at = newer.map(|other| other.made_at).filter(|at| *at > key.made_at).min();
-        if replaced_at.is_some_and(|at| at.saturating_add(policy.keep_after) <= now) {
-            plan.remove.push(key.kid.clone());
-        }
-    }
+    decryption::plan(set, policy, wanted, now, wish, &mut plan);
     plan
 }
 
@@ -223,6 +198,10 @@ fn revocation(set: &KeySetRecord, revoked: &StoredKey, now: Timestamp) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn plan(set: &KeySetRecord, policy: &KeyPolicy, now: Timestamp, wish: &Wish) -> Plan {
+        super::plan(set, policy, &[], now, wish)
+    }
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(86_400);
@@ -269,32 +248,6 @@ mod tests {
         assert!(plan(&both, &policy(), at(DAY * 2 - HOUR), &Wish::Nothing).remove.is_empty());
         let gone = plan(&both, &policy(), at(DAY * 2), &Wish::Nothing);
         assert_eq!(gone.remove, [both.keys[0].kid.clone()]);
-    }
-
-    #[test]
-    fn a_key_to_encrypt_to_is_replaced_at_once_and_opens_what_is_under_way() {
-        let policy = KeyPolicy { decryption: vec![KeyManagement::EcdhEs], ..policy() };
-        let mut both = set(&[at(DAY)]);
-        let wanted = |set: &KeySetRecord, now| plan(set, &policy, now, &Wish::Nothing);
-        assert_eq!(wanted(&both, at(DAY)).create_decryption, [KeyManagement::EcdhEs]);
-        let key = |name: &str, made_at| StoredDecryptionKey {
-            kid: name.into(),
-            alg: KeyManagement::EcdhEs,
-            sealed: String::new(),
-            made_at,
-        };
-        both.decryption.push(key("old", at(DAY)));
-        assert!(wanted(&both, at(DAY * 2)).is_empty());
-        let due = at(DAY * 91);
-        assert_eq!(wanted(&both, due).create_decryption, [KeyManagement::EcdhEs]);
-        both.decryption.push(key("new", due));
-        assert!(!wanted(&both, due.saturating_add(HOUR)).remove.contains(&"old".into()));
-        assert!(wanted(&both, due.saturating_add(DAY)).remove.contains(&"old".into()));
-
-        let revoke = |kid: &str| plan(&both, &policy, due, &Wish::Revoke(kid.into()));
-        assert_eq!(revoke("new").create_decryption, [KeyManagement::EcdhEs]);
-        assert!(revoke("old").create_decryption.is_empty());
-        assert_eq!(revoke("old").revoke, Some("old".into()));
     }
 
     #[test]

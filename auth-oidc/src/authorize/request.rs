@@ -103,7 +103,8 @@ impl AuthorizationRequest {
         let hinted = match form.get("id_token_hint") {
             None => None,
             Some(hint) => {
-                Some(id_token_hint::verify(hint, &policy.keys, tenant).map_err(|_| {
+                let read = id_token_hint::read(hint, &policy.keys, facts, tenant)?;
+                Some(read.map_err(|_| {
                     let text = "the parameter 'id_token_hint' is not an id token of this provider";
                     let error = RedirectError::new(&redirect, ErrorCode::InvalidRequest, text);
                     error.by_parameter("OpenID Connect Core §3.1.2.1", "id_token_hint", form)

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use auth_core::decision::{Cx, Done, Facts, Work};
+use auth_core::decision::{Cx, Facts};
 use auth_core::http::{Form, FormError};
 use auth_core::keys::{CompactJwe, CompactJws, JwsError};
-use auth_core::{Fetch, Secret, Tenant, Timestamp};
+use auth_core::{Fetch, Tenant, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::authorize::{AuthorizeRefusal, PageError};
+use crate::client::encryption::decrypt;
 use crate::client::{Client, keys};
 use crate::explain::Explained;
 use crate::refusal::ErrorCode;
@@ -58,7 +59,7 @@ pub(super) fn parameters<'a>(
         };
     };
     let encrypted = CompactJwe::is_one(&object);
-    let object = if encrypted { Cow::Owned(decrypted(&object, facts)?) } else { object };
+    let object = if encrypted { Cow::Owned(decrypted(&object, client, facts)?) } else { object };
     let jws = match CompactJws::parse(&object) {
         Ok(jws) => jws,
         // Such as `none`: the same. Somebody who encrypts means what is inside.
@@ -120,13 +121,19 @@ fn fetched(
     }
 }
 
-/// What a client encrypted to a key of ours (RFC 9101 §6.1): it says nothing of who did.
-fn decrypted(object: &str, facts: &Facts) -> Result<String, Stop<AuthorizeRefusal>> {
+/// What a client encrypted to a key of ours (RFC 9101 §6.1).
+fn decrypted(
+    object: &str,
+    client: &Client,
+    facts: &Facts,
+) -> Result<String, Stop<AuthorizeRefusal>> {
     CompactJwe::parse(object).map_err(refuse)?;
-    match facts.done(&Work::Decrypt(Secret::new(object)))? {
-        Done::Decrypted(Some(text)) => Ok(text.expose().to_owned()),
-        _ => Err(refuse("it cannot be decrypted").into()),
+    // Nobody pays for what cannot be verified afterwards.
+    if client.jwks.is_none() && client.jwks_uri.is_none() {
+        return Err(refuse("the client has no keys by which it could be verified").into());
     }
+    let text = decrypt(object, facts)?.ok_or_else(|| refuse("it cannot be decrypted"))?;
+    Ok(text.expose().to_owned())
 }
 
 fn verified(

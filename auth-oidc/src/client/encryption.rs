@@ -1,8 +1,8 @@
-//! What is encrypted for a client (OpenID Connect Core §10.2, Dynamic Client Registration §2, RFC 9701 §6).
+//! What is encrypted for a client, and by one (OpenID Connect Core §10.2, Dynamic Client Registration §2, RFC 9701 §6).
 
 use auth_core::Secret;
 use auth_core::decision::{Done, Facts, Need, Unavailable, Work};
-use auth_core::keys::{ContentEncryption, Encryption, KeyManagement, Recipient};
+use auth_core::keys::{CompactJwe, ContentEncryption, Encryption, KeyManagement, Recipient};
 
 use crate::client::{Client, InvalidClient, keys};
 
@@ -119,5 +119,16 @@ pub(crate) fn encrypt(
     match facts.done(&Work::Encrypt { to, plaintext })? {
         Done::Encrypted(token) => Ok(token.clone()),
         _ => Err(Unavailable::Defect("not an encrypted text".into()).into()),
+    }
+}
+
+/// What a client encrypted to a key of ours, which says nothing of who did; `None` if that cannot be told.
+pub(crate) fn decrypt(token: &str, facts: &Facts) -> Result<Option<Secret>, Need> {
+    if CompactJwe::parse(token).is_err() {
+        return Ok(None);
+    }
+    match facts.done(&Work::Decrypt(Secret::new(token)))? {
+        Done::Decrypted(text) => Ok(text.clone()),
+        _ => Err(Unavailable::Defect("not a decrypted text".into()).into()),
     }
 }

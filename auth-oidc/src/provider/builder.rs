@@ -246,7 +246,6 @@ impl ProviderBuilder {
     /// objects may be encrypted to. Needs the feature `jwe`.
     pub fn encryption(mut self) -> Self {
         self.config.encryption = true;
-        self.keys.decryption = KeyManagement::ALL.to_vec();
         self
     }
 
@@ -361,6 +360,10 @@ impl ProviderBuilder {
         let tenant = Arc::new(Tenant::new(self.tenant, issuer.clone(), Arc::new(data_keys)));
         let algorithms = self.keys.algorithms.clone();
         let keys = LocalKeys::new(store.clone(), self.entropy.clone(), self.keys, signing_keys);
+        let keys = match self.config.encryption {
+            true => keys.encrypted_by(KeyManagement::ALL.to_vec()),
+            false => keys,
+        };
         keys.load(&tenant, now).await?;
         let keys = Arc::new(keys);
         let ports = Ports::new(

@@ -17,7 +17,9 @@ use auth_core::challenge::ChallengeHandler;
 use auth_core::decision::{Driver, Unavailable};
 use auth_core::http::{Engine, Request, Response, Route};
 use auth_core::job::JobWorker;
-use auth_core::keys::{KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm};
+use auth_core::keys::{
+    KeyManagement, KeySource, KeysUnusable, LocalKeys, PublishedKeys, SigningAlgorithm,
+};
 use auth_core::outbox::{DeadLetters, OutboxWorker};
 use auth_core::seal::DeploymentSecrets;
 use auth_core::{
@@ -128,8 +130,18 @@ impl Provider {
         self.inner.keys.rotate(self.tenant(), algorithm, now).await
     }
 
-    /// Withdraws a signing key that may be in the wrong hands. It leaves the JWK set, what it signed is
-    /// good no more, and another key signs: here at once, in every other process within
+    /// Makes a new key for clients to encrypt to, which is published once every process knows it; the one before it
+    /// goes on opening what is under way. Does nothing without [encryption](ProviderBuilder::encryption).
+    ///
+    /// # Errors
+    /// [`KeysUnusable`].
+    pub async fn rotate_encryption_key(&self, alg: KeyManagement) -> Result<(), KeysUnusable> {
+        let now = self.driver().ports().clock.now();
+        self.inner.keys.rotate_decryption(self.tenant(), alg, now).await
+    }
+
+    /// Withdraws a key that may be in the wrong hands. It leaves the JWK set, what it signed is
+    /// good no more, nor what is encrypted to it, and another key takes its place: here at once, in every other process within
     /// [`KeyPolicy::reload_every`](auth_core::keys::KeyPolicy::reload_every), a second by default.
     /// Opaque tokens, refresh tokens and login sessions are not signed and stay good.
     ///

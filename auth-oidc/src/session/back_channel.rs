@@ -9,6 +9,7 @@ use auth_core::{ClientId, Secret, SessionId, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::client::encryption::encrypt;
 use crate::client::{Client, ClientRecord};
 use crate::provider::Policy;
 use crate::token::sign;
@@ -102,7 +103,13 @@ impl Decision for SignLogout {
         };
         let default = self.policy.config.tokens.signing_algorithm;
         let algorithm = client.id_token_signed_response_alg.unwrap_or(default);
-        let token = sign(&self.policy.keys, algorithm, TYP, &self.claims(client, cx)?, facts, cx)?;
+        let claims = self.claims(client, cx)?;
+        let signed = sign(&self.policy.keys, algorithm, TYP, &claims, facts, cx)?;
+        // A client that wants its id tokens encrypted takes no other (§2.6).
+        let token = match client.id_token_encryption() {
+            None => signed,
+            Some(encryption) => encrypt(client, encryption, signed, facts)?,
+        };
         Ok(Outcome::answer(Some(LogoutToken { uri, token })))
     }
 }

@@ -56,7 +56,7 @@ type Decided = Result<Outcome<LogoutStep, AuthorizeRefusal>, Stop<AuthorizeRefus
 
 impl EndSession {
     fn decide_request(&self, facts: &Facts, cx: &mut Cx<'_>) -> Decided {
-        let hint = self.hint(cx)?;
+        let hint = self.hint(facts, cx)?;
         let client = self.client(hint.as_ref(), facts)?;
         let client = client.as_ref().map(|record| &record.value.client);
         let redirect = PostLogoutRedirect::check(&self.form, client)?;
@@ -126,15 +126,20 @@ impl EndSession {
         }
     }
 
-    fn hint(&self, cx: &Cx<'_>) -> Result<Option<IdTokenHint>, PageError> {
+    fn hint(
+        &self,
+        facts: &Facts,
+        cx: &Cx<'_>,
+    ) -> Result<Option<IdTokenHint>, Stop<AuthorizeRefusal>> {
         let Some(hint) = self.form.get("id_token_hint") else { return Ok(None) };
-        let hint = id_token_hint::verify(hint, &self.policy.keys, cx.tenant).map_err(|_| {
-            let text = "the parameter 'id_token_hint' is not an id token of this provider";
-            PageError::new(ErrorCode::InvalidRequest, text)
-        })?;
+        let hint =
+            id_token_hint::read(hint, &self.policy.keys, facts, cx.tenant)?.map_err(|_| {
+                let text = "the parameter 'id_token_hint' is not an id token of this provider";
+                PageError::new(ErrorCode::InvalidRequest, text)
+            })?;
         if self.form.get("client_id").is_some_and(|id| id != hint.client_id) {
             let text = "the parameter 'client_id' is not the audience of id_token_hint";
-            return Err(PageError::new(ErrorCode::InvalidRequest, text));
+            return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
         }
         Ok(Some(hint))
     }

@@ -2,9 +2,11 @@
 //! RP-Initiated Logout §2).
 
 use auth_core::Tenant;
-use auth_core::keys::{CompactJws, PublishedKeys};
+use auth_core::decision::{Facts, Need};
+use auth_core::keys::{CompactJwe, CompactJws, PublishedKeys};
 use serde_json::Value;
 
+use crate::client::encryption::decrypt;
 use crate::token::id;
 
 /// What a hint says. It names somebody and never authenticates them.
@@ -21,12 +23,22 @@ pub(crate) struct IdTokenHint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotOurs;
 
-/// Verifies a hint: our signature and issuer; expiry is not looked at.
-pub(crate) fn verify(
+/// Reads a hint, which the client may have encrypted to us (OpenID Connect Core §3.1.2.1).
+pub(crate) fn read(
     hint: &str,
     keys: &PublishedKeys,
+    facts: &Facts,
     tenant: &Tenant,
-) -> Result<IdTokenHint, NotOurs> {
+) -> Result<Result<IdTokenHint, NotOurs>, Need> {
+    if !CompactJwe::is_one(hint) {
+        return Ok(verify(hint, keys, tenant));
+    }
+    let decrypted = decrypt(hint, facts)?;
+    Ok(decrypted.ok_or(NotOurs).and_then(|hint| verify(hint.expose(), keys, tenant)))
+}
+
+/// Our signature and issuer; expiry is not looked at.
+fn verify(hint: &str, keys: &PublishedKeys, tenant: &Tenant) -> Result<IdTokenHint, NotOurs> {
     let jws = CompactJws::parse(hint).map_err(|_| NotOurs)?;
     let key = jws.header().kid.as_deref().and_then(|kid| keys.find(kid)).ok_or(NotOurs)?;
     // An access token is signed by the same keys and is no id token (RFC 8725 §3.11).

@@ -1,6 +1,6 @@
 //! [`Caller`]: a client and a browser at a provider, ours or the peer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use auth_core::http::Request;
@@ -22,6 +22,8 @@ use crate::served::callers::{Callers, encode};
 
 pub(crate) const SECRET: &str = "cs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 pub(crate) const CALLBACK: &str = "https://app.example/cb";
+/// How many refresh tokens a caller has.
+const FAMILIES: usize = 64;
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// Where a provider is, and where it differs from the other one.
@@ -67,12 +69,13 @@ impl Site {
         }
     }
 
-    /// Callers who have been here before: each has a session, a refresh token and an opaque token.
+    /// Callers who have been here before: each has a session, refresh tokens and an opaque token.
     pub(crate) fn callers(&self, count: usize) -> Result<Vec<Caller>, Failure> {
         let mut callers = Vec::new();
         for _ in 0..count {
             let mut caller = Caller::connected(self)?;
-            for operation in [Operation::Flow, Operation::ClientCredentials] {
+            let flows = [Operation::Flow; FAMILIES];
+            for operation in flows.into_iter().chain([Operation::ClientCredentials]) {
                 let mut request = caller.begin(operation);
                 while let Some(sent) = request {
                     caller.send(operation, &sent)?;
@@ -96,7 +99,8 @@ pub(crate) struct Caller {
     /// Where the browser is.
     path: String,
     access_token: String,
-    refresh_token: String,
+    /// Of different grants, used in turn: a client refreshes once in an hour, and seldom again at once.
+    refresh_tokens: VecDeque<String>,
 }
 
 impl Caller {
@@ -109,7 +113,7 @@ impl Caller {
             session: BTreeMap::new(),
             path: String::new(),
             access_token: String::new(),
-            refresh_token: String::new(),
+            refresh_tokens: VecDeque::new(),
         }
     }
 
@@ -140,8 +144,8 @@ impl Caller {
                 post(site.introspection, "svc", &[("token", &self.access_token)])
             }
             Operation::Refresh => {
-                let form =
-                    [("grant_type", "refresh_token"), ("refresh_token", &*self.refresh_token)];
+                let token = self.refresh_tokens.pop_front().unwrap_or_default();
+                let form = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
                 post(site.token, site.web, &form)
             }
             Operation::Flow => {
@@ -203,8 +207,8 @@ impl Caller {
                 if operation == Operation::Flow {
                     self.session.clone_from(&self.cookies);
                 }
-                self.refresh_token = text("refresh_token").unwrap_or_default();
-                text("id_token").is_some() && !self.refresh_token.is_empty()
+                self.refresh_tokens.extend(text("refresh_token"));
+                text("id_token").is_some() && document["refresh_token"].is_string()
             }
             Operation::FlowWithSession => text("id_token").is_some(),
         };

@@ -16,9 +16,11 @@ use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
 use crate::authz::settled_browser;
+use crate::back_channel::deliver;
 use crate::caut_assertion::new_key;
 use crate::flow::*;
 use crate::jars::{object, sign, sign_as, with};
+use crate::logout::{logout_url, signed_in};
 use crate::response_types::answer_of;
 use crate::rp::{RelyingParty, outgoing};
 use crate::world::{SECRET, Setup, World, web};
@@ -262,10 +264,15 @@ blackbox! {
         for alg in KeyManagement::ALL {
             for enc in ContentEncryption::ALL {
                 let signed = sign(&key, &object(&world));
-                let encrypted = encrypted(&world, Encryption::new(alg, enc), &signed).await;
-                assert_answered(&world, &browser, &encrypted).await;
-                // Who names no key means one of ours.
-                let form = [("request", encrypted.as_str())];
+                let encryption = Encryption::new(alg, enc);
+                assert_answered(&world, &browser, &encrypted(&world, encryption, &signed).await).await;
+                // Who names no key means the one that is published.
+                let mut keys = published(&world).await.keys;
+                keys.iter_mut().for_each(|key| key.common.key_id = None);
+                let unnamed = Recipient::choose(encryption, &keys).unwrap();
+                let unnamed = unnamed.encrypt(&Secret::new(signed)).unwrap();
+                assert_eq!(CompactJwe::parse(unnamed.expose()).unwrap().kid(), None);
+                let form = [("request", unnamed.expose())];
                 let pushed = post_as(&world, "/oauth2/par", WEB, &form).await;
                 assert_eq!(pushed.status, 201, "{}", pushed.text());
             }
@@ -288,11 +295,15 @@ blackbox! {
         let (world, key) = with_requests(setup).await;
         let encryption = Encryption::new(ECDH, GCM);
         let early = recipient(&world, encryption).await;
-        world.clock.advance(Duration::from_secs(91 * 86_400));
-        let browser = settled_browser(&world, "web").await;
+        world.clock.advance(Duration::from_secs(60));
+        world.provider.rotate_encryption_key(ECDH).await.unwrap();
+        // Another process may not know it yet.
+        assert_eq!(recipient(&world, encryption).await, early);
+        world.clock.advance(Duration::from_secs(3));
         let late = recipient(&world, encryption).await;
         assert_ne!(early, late);
-        for recipient in [early.clone(), late.clone()] {
+        let browser = settled_browser(&world, "web").await;
+        for recipient in [&early, &late] {
             let signed = Secret::new(sign(&key, &object(&world)));
             assert_answered(&world, &browser, recipient.encrypt(&signed).unwrap().expose()).await;
         }
@@ -303,6 +314,73 @@ blackbox! {
         let signed = Secret::new(sign(&key, &object(&world)));
         assert_answered(&world, &browser, late.encrypt(&signed).unwrap().expose()).await;
         refusal(&world, &browser, early.encrypt(&signed).unwrap().expose()).await;
+        // By itself, after 90 days.
+        world.clock.advance(Duration::from_secs(60 * 86_400));
+        published(&world).await;
+        world.clock.advance(Duration::from_secs(3));
+        assert_ne!(recipient(&world, encryption).await, late);
+    }
+
+    async fn what_is_switched_off_is_neither_published_nor_read(setup: Setup) {
+        let (world, key) = with_requests(setup).await;
+        let browser = settled_browser(&world, "web").await;
+        let encryption = Encryption::new(ECDH, GCM);
+        let good = encrypted(&world, encryption, &sign(&key, &object(&world))).await;
+        assert_answered(&world, &browser, &good).await;
+        let off = world.another_node().await;
+        let keys = Browser::new().get(&format!("{}/.well-known/jwks.json", off.base)).await.unwrap();
+        assert!(!keys.text().contains(r#""enc""#), "{}", keys.text());
+        let url = format!("{}/oauth2/auth?client_id=web&request={good}", off.base);
+        assert_page(&Browser::new().get(&url).await.unwrap(), 400);
+        // To withdraw a key there makes no other.
+        let kid = CompactJwe::parse(&good).unwrap().kid().unwrap().to_owned();
+        off.provider.revoke_key(&kid.as_str().into()).await.unwrap();
+        assert!(off.provider.revoke_key(&"another".into()).await.is_err());
+        world.clock.advance(Duration::from_secs(2));
+        refusal(&world, &browser, &good).await;
+    }
+
+    async fn a_hint_may_be_encrypted_to_the_provider(setup: Setup) {
+        let key = new(ECDH);
+        let client = web().jwks(key_set(&[&key])).encrypted_id_token(ECDH, GCM);
+        let world = with_client(setup, client).await;
+        let (browser, tokens) = signed_in(&world).await;
+        let (id_token, _) = opened(&key, Encryption::new(ECDH, GCM), &tokens.id);
+        let quiet = request("web").set("prompt", "none");
+        let hinted = async |hint: &str| {
+            let asked = quiet.clone().set("id_token_hint", hint).url(&world);
+            open(&world, &browser, &asked).await.callback()
+        };
+        let good = encrypted(&world, Encryption::new(OAEP, GCM), &id_token).await;
+        hinted(&good).await.code();
+        // What came is encrypted to the client, and we cannot read it.
+        assert_redirected(&world, &hinted(&tokens.id).await, "invalid_request");
+        for bad in ["{}", "a.b.c"] {
+            let bad = encrypted(&world, Encryption::new(OAEP, GCM), bad).await;
+            assert_redirected(&world, &hinted(&bad).await, "invalid_request");
+        }
+        let url = logout_url(&world, &[("id_token_hint", &good)]);
+        assert_page(&open(&world, &browser, &url).await.page(), 200);
+        assert_eq!(hinted(&good).await.get("error"), "login_required");
+    }
+
+    async fn a_logout_token_is_encrypted_where_id_tokens_are(setup: Setup) {
+        let (server, key) = (RelyingParty::start().await, new(ECDH));
+        let client = web().jwks(key_set(&[&key])).encrypted_id_token(ECDH, GCM);
+        let client = client.backchannel_logout_uri(server.url("/out"));
+        let world = World::with(setup, |builder| {
+            builder.encryption().http_client(outgoing()).client(client)
+        })
+        .await;
+        let (browser, tokens) = signed_in(&world).await;
+        let (id_token, _) = opened(&key, Encryption::new(ECDH, GCM), &tokens.id);
+        let url = logout_url(&world, &[("id_token_hint", &id_token)]);
+        assert_page(&open(&world, &browser, &url).await.page(), 200);
+        assert_eq!(deliver(&world).await.delivered, 1);
+        let [told] = server.logout_tokens().try_into().unwrap();
+        let (told, _) = opened(&key, Encryption::new(ECDH, GCM), &told);
+        let told = verified(&world, &told).await;
+        assert_eq!(told["sid"], claims(&id_token)["sid"]);
     }
 
     async fn a_140_an_encrypted_object_permits_no_more(setup: Setup) {

@@ -207,6 +207,7 @@ blackbox! {
                 .userinfo_alg(SigningAlgorithm::Es256)
                 .encrypted_id_token(alg, enc)
                 .encrypted_userinfo(alg, enc)
+                .encrypted_introspection(alg, enc)
                 .pairwise();
             let world = World::with(setup, |builder| {
                 let pairwise = PairwiseSubjects::new(&"0123456789abcdef0123456789abcdef".into()).unwrap();
@@ -219,11 +220,13 @@ blackbox! {
             });
             let seen = script(test, "AUTH_TEST_NODE", "node/own_server.mjs", &world, client).await;
             let Some(seen) = seen else { return };
-            assert_eq!(seen["steps"], json!(["discovery", "request", "code", "userinfo"]));
+            assert_eq!(seen["steps"], json!(["discovery", "request", "code", "userinfo", "introspection"]));
             let sub = seen["sub"].as_str().unwrap();
             assert!(!sub.contains("alice"), "{sub}");
             assert_eq!(seen["userinfo"]["sub"], sub);
             assert_eq!(seen["userinfo"]["email"], "alice@example.com");
+            assert_eq!(seen["introspection"]["active"], true);
+            assert_eq!(seen["introspection"]["sub"], sub);
             let mut asked: Vec<&str> = seen["asked"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             asked.sort_unstable();
             asked.dedup();

@@ -26,6 +26,12 @@ impl DecryptionKey {
         Err(JweError::Absent)
     }
 
+    /// What it is for.
+    #[must_use]
+    pub fn alg(&self) -> KeyManagement {
+        match self.0 {}
+    }
+
     /// Its name.
     #[must_use]
     pub fn kid(&self) -> &KeyId {
@@ -49,6 +55,11 @@ impl DecryptionKey {
     pub fn decrypt(&self, _: &CompactJwe<'_>) -> Result<Zeroizing<Vec<u8>>, JweError> {
         match self.0 {}
     }
+}
+
+/// That a key may be registered is for a program to say that can use it.
+pub(super) fn is_usable(_: KeyManagement, _: &Jwk) -> bool {
+    false
 }
 
 pub(super) fn encrypt(_: Encryption, _: &Jwk, _: &str) -> Result<Secret, JweError> {

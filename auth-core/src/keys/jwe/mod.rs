@@ -17,7 +17,7 @@ pub use algorithm::{ContentEncryption, Encryption, KeyManagement, UnsupportedEnc
 pub use compact::{CompactJwe, JweError};
 pub use suite::DecryptionKey;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 
 use crate::secret::Secret;
 
@@ -32,14 +32,18 @@ impl Recipient {
     /// Whether this program can encrypt at all: whether it was built with the feature `jwe`.
     pub const AVAILABLE: bool = cfg!(feature = "jwe");
 
-    /// The first of `keys` that may be encrypted to by the algorithm (RFC 7517 §4.2, §4.4).
+    /// One of `keys` that may be encrypted to by the algorithm, and can be: the first that says so, or the first
+    /// that says nothing of its use (RFC 7517 §4.2 to §4.4).
     #[must_use]
     pub fn choose<'a>(
         encryption: Encryption,
         keys: impl IntoIterator<Item = &'a Jwk>,
     ) -> Option<Self> {
-        let key = keys.into_iter().find(|key| is_for(key, encryption.alg))?;
-        Some(Self { encryption, key: key.clone() })
+        let usable = |key: &&Jwk| suite::is_usable(encryption.alg, key);
+        let keys: Vec<&Jwk> = keys.into_iter().filter(usable).collect();
+        let says = |said: Said| keys.iter().find(|key| said_of(key, encryption.alg) == Some(said));
+        let key = says(Said::Encryption).or_else(|| says(Said::Nothing))?;
+        Some(Self { encryption, key: (*key).clone() })
     }
 
     /// Encrypts a text: a JWS, which the header says then (RFC 7519 §5.2), or plain JSON.
@@ -51,20 +55,36 @@ impl Recipient {
     }
 }
 
-fn is_for(key: &Jwk, alg: KeyManagement) -> bool {
-    let fits = match (&key.algorithm, alg) {
-        (AlgorithmParameters::RSA(_), KeyManagement::RsaOaep256) => true,
-        (AlgorithmParameters::EllipticCurve(ec), KeyManagement::EcdhEs) => {
-            [EllipticCurve::P256, EllipticCurve::P384, EllipticCurve::P521].contains(&ec.curve)
-        }
-        _ => false,
+/// What a key says of its use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Encryption,
+    Nothing,
+}
+
+/// `None` if it says that it is for something else.
+fn said_of(key: &Jwk, alg: KeyManagement) -> Option<Said> {
+    let common = &key.common;
+    let mut said = Said::Nothing;
+    match &common.public_key_use {
+        None => {}
+        Some(PublicKeyUse::Encryption) => said = Said::Encryption,
+        Some(_) => return None,
+    }
+    match (common.key_algorithm, alg) {
+        (None, _) => {}
+        (Some(KeyAlgorithm::RSA_OAEP_256), KeyManagement::RsaOaep256) => said = Said::Encryption,
+        // The type of JWKs knows no name of ECDH, nor of some signatures.
+        (Some(KeyAlgorithm::UNKNOWN_ALGORITHM), KeyManagement::EcdhEs)
+            if said == Said::Encryption => {}
+        _ => return None,
+    }
+    let operations = common.key_operations.as_deref().unwrap_or_default();
+    let wanted: &[KeyOperations] = match alg {
+        KeyManagement::RsaOaep256 => &[KeyOperations::WrapKey, KeyOperations::Encrypt],
+        // Of a public key there are none to name.
+        KeyManagement::EcdhEs => &[KeyOperations::DeriveKey, KeyOperations::DeriveBits],
     };
-    let declared = match (key.common.key_algorithm, alg) {
-        (None | Some(KeyAlgorithm::RSA_OAEP_256), KeyManagement::RsaOaep256) => true,
-        // The JWK type knows no name of ECDH.
-        (None | Some(KeyAlgorithm::UNKNOWN_ALGORITHM), KeyManagement::EcdhEs) => true,
-        _ => false,
-    };
-    let encrypts = |use_: &PublicKeyUse| *use_ == PublicKeyUse::Encryption;
-    fits && declared && key.common.public_key_use.as_ref().is_none_or(encrypts)
+    let permitted = operations.is_empty() || operations.iter().any(|it| wanted.contains(it));
+    permitted.then_some(said)
 }

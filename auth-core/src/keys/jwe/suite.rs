@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::agreement::{
-    self, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey, agree,
+    self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, agree,
 };
 use aws_lc_rs::rsa::{
     OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
@@ -95,6 +95,12 @@ impl DecryptionKey {
         Ok(Self { alg, private: Arc::new(private), pkcs8, jwk, kid })
     }
 
+    /// What it is for.
+    #[must_use]
+    pub fn alg(&self) -> KeyManagement {
+        self.alg
+    }
+
     /// Its name: the SHA-256 thumbprint of its public half (RFC 7638).
     #[must_use]
     pub fn kid(&self) -> &KeyId {
@@ -157,6 +163,20 @@ impl fmt::Debug for DecryptionKey {
     }
 }
 
+/// Whether a key is one for this algorithm, and no other than it seems: a point on its curve, or a modulus.
+pub(super) fn is_usable(alg: KeyManagement, key: &Jwk) -> bool {
+    match (&key.algorithm, alg) {
+        (AlgorithmParameters::RSA(rsa), KeyManagement::RsaOaep256) => rsa_key(rsa).is_some(),
+        (AlgorithmParameters::EllipticCurve(ec), KeyManagement::EcdhEs) => {
+            let parsed = |(algorithm, point)| {
+                ParsedPublicKey::try_from(UnparsedPublicKey::new(algorithm, point)).ok()
+            };
+            point(ec).and_then(parsed).is_some()
+        }
+        _ => false,
+    }
+}
+
 /// Encrypts a text to a key that somebody else has the other half of.
 pub(super) fn encrypt(
     encryption: Encryption,
@@ -200,14 +220,18 @@ struct Sent {
 }
 
 fn to_rsa(enc: ContentEncryption, rsa: &RSAKeyParameters) -> Option<Sent> {
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-    let components = PublicKeyComponents { n: decode(&rsa.n)?, e: decode(&rsa.e)? };
-    let public: PublicEncryptingKey = components.try_into().ok()?;
-    let public = OaepPublicEncryptingKey::new(public).ok()?;
+    let public = rsa_key(rsa)?;
     let key = Zeroizing::new(random(enc.key_len())?);
     let mut encrypted = vec![0; public.ciphertext_size()];
     public.encrypt(&OAEP_SHA256_MGF1SHA256, &key, &mut encrypted, None).ok()?;
     Some(Sent { key, encrypted_key: encrypted, epk: None })
+}
+
+fn rsa_key(rsa: &RSAKeyParameters) -> Option<OaepPublicEncryptingKey> {
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+    let components = PublicKeyComponents { n: decode(&rsa.n)?, e: decode(&rsa.e)? };
+    let public: PublicEncryptingKey = components.try_into().ok()?;
+    OaepPublicEncryptingKey::new(public).ok()
 }
 
 fn to_curve(enc: ContentEncryption, theirs: &EllipticCurveKeyParameters) -> Option<Sent> {
@@ -246,6 +270,8 @@ fn random(length: usize) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use jsonwebtoken::jwk::KeyOperations;
+
     use super::*;
     use crate::keys::Recipient;
 
@@ -332,5 +358,35 @@ mod tests {
         let mut other = key.jwk().clone();
         other.common.key_algorithm = Some(KeyAlgorithm::RSA_OAEP);
         assert!(Recipient::choose(oaep, [&other]).is_none());
+        let mut verifying = key.jwk().clone();
+        verifying.common.key_operations = Some(vec![KeyOperations::Verify]);
+        assert!(Recipient::choose(oaep, [&verifying]).is_none());
+        let mut wrapping = key.jwk().clone();
+        wrapping.common.key_operations = Some(vec![KeyOperations::WrapKey]);
+        assert!(Recipient::choose(oaep, [&wrapping]).is_some());
+        let mut no_modulus = key.jwk().clone();
+        let AlgorithmParameters::RSA(rsa) = &mut no_modulus.algorithm else { unreachable!() };
+        rsa.n = URL_SAFE_NO_PAD.encode([0xFF; 2048]);
+        let chosen = Recipient::choose(oaep, [&no_modulus, key.jwk()]).unwrap();
+        assert_eq!(chosen.key, *key.jwk(), "a bad key hides no good one");
+    }
+
+    #[test]
+    fn a_key_that_says_that_it_is_for_encryption_comes_first() {
+        let [signs, encrypts] =
+            [(); 2].map(|()| DecryptionKey::generate(KeyManagement::EcdhEs).unwrap());
+        let ecdh = Encryption::new(KeyManagement::EcdhEs, ContentEncryption::A128Gcm);
+        let mut bare = signs.jwk().clone();
+        bare.common.public_key_use = None;
+        let chosen = Recipient::choose(ecdh, [&bare, encrypts.jwk()]).unwrap();
+        assert_eq!(chosen.key, *encrypts.jwk());
+        assert!(Recipient::choose(ecdh, [&bare]).is_some());
+        let mut of_another_algorithm = bare.clone();
+        of_another_algorithm.common.key_algorithm = Some(KeyAlgorithm::UNKNOWN_ALGORITHM);
+        assert!(Recipient::choose(ecdh, [&of_another_algorithm]).is_none());
+        let mut off = encrypts.jwk().clone();
+        let AlgorithmParameters::EllipticCurve(ec) = &mut off.algorithm else { unreachable!() };
+        (ec.x, ec.y) = (ec.y.clone(), ec.x.clone());
+        assert!(Recipient::choose(ecdh, [&off]).is_none());
     }
 }
