@@ -31,7 +31,7 @@ use scale::latency::Latencies;
 use scale::throughput::{Operation, Served};
 use scene::arguments::Arguments;
 use scene::bulk::Fresh;
-use scene::{Failure, Scene, database, must};
+use scene::{Failure, Scene, Tokens, database, must};
 
 /// Few, but more than a process remembers the records of.
 const FEW: u64 = 10_000;
@@ -178,16 +178,9 @@ async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Res
     // Only what it issued is added: keys and clients are there already, and stay as they are.
     Fresh::of(&*then).await?.issue(archive, long_ago, grants, 0).await?;
     let tokens = served.fresh.issue(archive, clock, 1_000, 1_000).await?;
-    let (first, second) = tokens.split_at(500);
-
-    let over = Arc::new(AtomicBool::new(false));
-    let timer = async {
-        tokio::time::sleep(turn * 15).await;
-        over.store(true, Ordering::Relaxed);
-    };
-    let (before, ()) = tokio::join!(Latencies::measure(scene, first, over.clone()), timer);
-    let before = before?;
-
+    // What was written at once goes to the disk for a while.
+    tokio::time::sleep(turn * 15).await;
+    let before = alone(scene, &tokens[..300], turn).await?;
     let over = Arc::new(AtomicBool::new(false));
     let sweeping = async {
         let begun = Instant::now();
@@ -199,17 +192,21 @@ async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Res
         (swept, took)
     };
     let (meanwhile, (swept, took)) =
-        tokio::join!(Latencies::measure(scene, second, over.clone()), sweeping);
+        tokio::join!(Latencies::measure(scene, &tokens[300..700], over.clone()), sweeping);
     let (meanwhile, swept) = (meanwhile?, swept?);
     must(swept >= grants * 3, "the backlog was swept")?;
 
+    let after = alone(scene, &tokens[700..], turn).await?;
+
     let rank = if meanwhile.count() < MANY_REQUESTS { 50.0 } else { 99.0 };
-    let bound = 2.0 * before.percentile(rank);
+    // A disk that is busy with something else makes no sweep look good.
+    let bound = 2.0 * before.percentile(rank).min(after.percentile(rank));
     println!(
         "\n| steady load | requests | p50, ms | p99, ms | max, ms | over {bound:.1} ms |\n\
          |---|---:|---:|---:|---:|---:|"
     );
-    for (name, of) in [("alone", &before), ("beside the sweep", &meanwhile)] {
+    let all = [("before", &before), ("beside the sweep", &meanwhile), ("after", &after)];
+    for (name, of) in all {
         println!(
             "| {name} | {} | {:.1} | {:.1} | {:.1} | {:.2} % |",
             of.count(),
@@ -225,6 +222,17 @@ async fn sweep(served: &Served, clock: Slow, grants: u64, turn: Duration) -> Res
         swept as f64 / seconds
     );
     Ok(meanwhile.percentile(rank) <= bound)
+}
+
+/// While nothing is swept.
+async fn alone(scene: &Scene, tokens: &[Tokens], turn: Duration) -> Result<Latencies, Failure> {
+    let over = Arc::new(AtomicBool::new(false));
+    let timer = async {
+        tokio::time::sleep(turn * 15).await;
+        over.store(true, Ordering::Relaxed);
+    };
+    let (latencies, ()) = tokio::join!(Latencies::measure(scene, tokens, over.clone()), timer);
+    latencies
 }
 
 #[tokio::main]
