@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::call;
 use crate::caller::{Caller, Site};
 use crate::keys::Keys;
 use crate::operation::Operation;
@@ -13,7 +14,6 @@ use crate::peer;
 use crate::scene::Failure;
 use crate::scene::folder::Folder;
 use crate::served::cpu::median;
-use crate::{CALLERS, call};
 
 /// How often a server is started; the median counts.
 const STARTS: usize = 7;
@@ -22,6 +22,8 @@ const REST: Duration = Duration::from_secs(2);
 /// What loads it: so many times somebody signs in and consents, and so many times comes back.
 const FLOWS: usize = 320;
 const WITH_SESSION: usize = 3_200;
+/// Callers at once: more sign-ins of one person that have not ended yet are too many for the provider.
+const CALLERS: usize = 8;
 
 /// Of one server, as its users start it.
 pub(crate) struct Footprint {
