@@ -254,14 +254,19 @@ impl Store for MemoryStore {
         let mut removed = 0;
         let mut more = false;
         for (tenant, shelf) in self.lock().iter_mut() {
-            let doomed = |(key, held): (&Key, &Box<Held>)| {
-                let goes = match &what {
+            let doomed = |held: &Held| {
+                let Record { key, .. } = &held.record;
+                match &what {
                     Sweep::Expired { now } => !is_live(&held.record, *now),
                     Sweep::Range { tenant: of, range } => of == tenant && range.contains(key),
-                };
-                goes.then(|| key.clone())
+                }
             };
-            let keys: Vec<Key> = shelf.records.iter().filter_map(doomed).collect();
+            let keys: Vec<Key> = shelf
+                .records
+                .values()
+                .filter(|held| doomed(held))
+                .map(|held| held.record.key.clone())
+                .collect();
             more |= keys.len() > limit - removed;
             for key in keys.iter().take(limit - removed) {
                 shelf.remove(key);

@@ -15,6 +15,7 @@ impl Client {
             client_id: client_id.into(),
             client_name: String::new(),
             token_endpoint_auth_method: method,
+            insecure_token_endpoint_audience: false,
             jwks: None,
             jwks_uri: None,
             request_uris: Vec::new(),
@@ -94,6 +95,15 @@ impl Client {
             ClientKeys::Registered(jwks) => client.jwks(jwks),
             ClientKeys::At(uri) => client.jwks_uri(uri),
         }
+    }
+
+    /// Whose assertions may name the URL of the token endpoint as their audience, in place of the issuer: what
+    /// OpenID Connect Core §9 advises, and older libraries send. Another authorization server that the client
+    /// trusts, and that claims our endpoint's URL for its own, could then use them here (RFC 7523bis §1).
+    #[must_use]
+    pub fn insecure_token_endpoint_audience(mut self) -> Self {
+        self.insecure_token_endpoint_audience = true;
+        self
     }
 
     /// A program that acts for itself by `client_credentials`.

@@ -31,6 +31,9 @@ pub struct Client {
     pub client_name: String,
     /// How it authenticates.
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// Whether its assertions may also be for the URL of the token endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_token_endpoint_audience: bool,
     /// Its public keys, for `private_key_jwt` and request objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,

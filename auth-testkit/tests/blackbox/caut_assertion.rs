@@ -182,6 +182,34 @@ blackbox! {
         assert_eq!(world.store.since(before).commits, 0);
     }
 
+    async fn a_client_may_be_permitted_to_address_the_token_endpoint(setup: Setup) {
+        let (world, key, other) = start(setup).await;
+        let for_endpoint = |id: &str, jti: &str, audience: Value| {
+            with(claims_of(&world, id, jti), "aud", audience)
+        };
+        let endpoint = json!(world.url("/oauth2/token"));
+        let early = sign(&key, &for_endpoint("keyed", "e-0", endpoint.clone()));
+        assert_rejected(&world, &early).await;
+        let permitted = keyed("keyed", &key).insecure_token_endpoint_audience();
+        world.provider.clients().put(permitted).await.unwrap();
+        world.clock.advance(Duration::from_secs(6));
+        assert_accepted(&world, &sign(&key, &for_endpoint("keyed", "e-1", endpoint.clone()))).await;
+        assert_accepted(&world, &sign(&key, &claims_of(&world, "keyed", "e-2"))).await;
+        // Alone, and no other address; and nobody else may.
+        let issuer = &world.issuer;
+        for (i, audience) in [
+            json!([endpoint]), json!([issuer]), json!(world.url("/oauth2/introspect")), json!(world.url("/oauth2/par")),
+            json!("https://other.example/oauth2/token"), json!(world.url("/oauth2/token/")),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let claims = for_endpoint("keyed", &format!("e-{i}-b"), audience);
+            assert_rejected(&world, &sign(&key, &claims)).await;
+        }
+        assert_rejected(&world, &sign(&other, &for_endpoint("other", "e-3", endpoint))).await;
+    }
+
     async fn claims_of_an_assertion_that_are_missing_or_out_of_time(setup: Setup) {
         let (world, key, _) = start(setup).await;
         let now = world.clock.now().as_secs();

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use crate::authorize::request_object;
 use crate::client::keys::{self, NotVerified};
 use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
+use crate::endpoint::path;
 use crate::explain::Explained;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
@@ -121,7 +122,12 @@ fn check(
     if text("iss") != Some(id) || text("sub") != Some(id) {
         return Err("iss and sub must both be the client_id");
     }
-    if text("aud") != Some(cx.tenant.issuer.as_str()) {
+    let issuer = &cx.tenant.issuer;
+    let for_us = text("aud").is_some_and(|aud| {
+        let by_endpoint = client.insecure_token_endpoint_audience;
+        aud == issuer.as_str() || (by_endpoint && aud == issuer.url(path::TOKEN))
+    });
+    if !for_us {
         return Err("aud must be the issuer identifier of this provider, as a string and alone");
     }
     let time = |name: &str| claims.get(name).and_then(Value::as_f64).map(seconds);
