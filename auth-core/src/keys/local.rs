@@ -117,8 +117,9 @@ impl LocalKeys {
     }
 
     /// Withdraws a key that may be in the wrong hands: it leaves the JWK set, and nothing that it signed,
-    /// or that is encrypted to it, is good any more, here at once and in every other process within [`KeyPolicy::reload_every`]. If
-    /// it was the key that signs, another one signs from now on. To do it again is harmless.
+    /// or that is encrypted to it, is good any more, here at once and in every other process within
+    /// [`KeyPolicy::reload_every`]. If it was the key that signs, or the newest that is encrypted to, another
+    /// one takes its place. To do it again is harmless.
     ///
     /// # Errors
     /// [`KeysUnusable::Unknown`] if there is no such key. After [`KeysUnusable::Revoked`] it *is* revoked,
