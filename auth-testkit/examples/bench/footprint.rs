@@ -22,8 +22,8 @@ const REST: Duration = Duration::from_secs(2);
 /// What loads it: so many times somebody signs in and consents, and so many times comes back.
 const FLOWS: usize = 320;
 const WITH_SESSION: usize = 3_200;
-/// Callers at once: more sign-ins of one person that have not ended yet are too many for the provider.
-const CALLERS: usize = 8;
+/// Callers at once: they are one person, whose sign-ins and consents stand in each other's way if they are more.
+const CALLERS: usize = 4;
 
 /// Of one server, as its users start it.
 pub(crate) struct Footprint {

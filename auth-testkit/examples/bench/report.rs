@@ -88,7 +88,7 @@ fn programs(f: &mut fmt::Formatter<'_>, footprints: &[Footprint]) -> fmt::Result
         f,
         "\nThe servers as programs: examples/quickstart, with its database in a file and hashes of passwords, \
          built by the release profile from nothing with its sources there; and the peer. Started on keys that \
-         are there; loaded by 8 callers, who sign in 320 times and come back 3,200 times.\n"
+         are there; loaded by 4 callers, who sign in 320 times and come back 3,200 times.\n"
     )?;
     let line = |name: &str, of: &dyn Fn(&Footprint) -> String| {
         let cells = footprints.iter().map(of).collect::<Vec<_>>();
