@@ -27,6 +27,21 @@ export async function discover(told, seen, how = {}) {
   return config
 }
 
+/// A request for a code with PKCE, state and nonce, and what the library checks the answer by.
+export async function codeRequest(told) {
+  const pkceCodeVerifier = client.randomPKCECodeVerifier()
+  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()]
+  const request = {
+    redirect_uri: told.redirect_uri,
+    scope: told.scope,
+    state: expectedState,
+    nonce: expectedNonce,
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  }
+  return { request, checks: { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true } }
+}
+
 function isHttp(url) {
   return new URL(url).protocol === 'http:'
 }

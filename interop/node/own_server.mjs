@@ -12,7 +12,7 @@ import { createServer } from 'node:http'
 import * as jose from 'jose'
 import * as client from 'openid-client'
 
-import { discover, expect, report } from './openid.mjs'
+import { codeRequest, discover, expect, report } from './openid.mjs'
 import { Person } from './person.mjs'
 
 await report(run)
@@ -44,16 +44,7 @@ async function walk(told, seen, signing, decryption, documents) {
   client.enableDecryptingResponses(config, [told.enc], opened)
   client.enableNonRepudiationChecks(config)
 
-  const pkceCodeVerifier = client.randomPKCECodeVerifier()
-  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()]
-  const request = {
-    redirect_uri: told.redirect_uri,
-    scope: told.scope,
-    state: expectedState,
-    nonce: expectedNonce,
-    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-  }
+  const { request, checks } = await codeRequest(told)
   const withJar = await client.buildAuthorizationUrlWithJAR(config, request, privateKey)
   documents['/request.jwt'] = await encrypt(withJar.searchParams.get('request'), told, config)
   const url = new URL(withJar.origin + withJar.pathname)
@@ -63,12 +54,7 @@ async function walk(told, seen, signing, decryption, documents) {
   const walked = await person.walk(url, told.redirect_uri)
   seen.steps.push('request')
 
-  const tokens = await client.authorizationCodeGrant(config, walked.url, {
-    pkceCodeVerifier,
-    expectedState,
-    expectedNonce,
-    idTokenExpected: true,
-  })
+  const tokens = await client.authorizationCodeGrant(config, walked.url, checks)
   expect(tokens.id_token.split('.').length === 5, 'the id token is not encrypted')
   seen.sub = tokens.claims().sub
   seen.steps.push('code')

@@ -7,7 +7,7 @@
 
 import * as client from 'openid-client'
 
-import { discover, expect, report } from './openid.mjs'
+import { codeRequest, discover, expect, report } from './openid.mjs'
 import { Person } from './person.mjs'
 
 await report(run)
@@ -15,27 +15,13 @@ await report(run)
 async function run(told) {
   const seen = { library: 'openid-client', steps: [] }
   const config = await discover(told, seen)
-  const pkceCodeVerifier = client.randomPKCECodeVerifier()
-  const expectedState = client.randomState()
-  const expectedNonce = client.randomNonce()
-  const url = await client.buildAuthorizationUrlWithPAR(config, {
-    redirect_uri: told.redirect_uri,
-    scope: told.scope,
-    state: expectedState,
-    nonce: expectedNonce,
-    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-  })
+  const { request, checks } = await codeRequest(told)
+  const url = await client.buildAuthorizationUrlWithPAR(config, request)
   const sent = [...url.searchParams.keys()].sort().join(' ')
   expect(sent === 'client_id request_uri', `the browser is sent with ${sent}`)
   seen.steps.push('pushed')
   const walked = await new Person(told.username, told.password).walk(url, told.redirect_uri)
-  const tokens = await client.authorizationCodeGrant(config, walked.url, {
-    pkceCodeVerifier,
-    expectedState,
-    expectedNonce,
-    idTokenExpected: true,
-  })
+  const tokens = await client.authorizationCodeGrant(config, walked.url, checks)
   seen.sub = tokens.claims().sub
   seen.steps.push('code')
   return seen

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto'
 
 import * as client from 'openid-client'
 
-import { discover, expect, explain, report } from './openid.mjs'
+import { codeRequest, discover, expect, explain, report } from './openid.mjs'
 import { Person } from './person.mjs'
 
 await report(run)
@@ -33,17 +33,7 @@ async function run(told) {
 /// Authorization code with PKCE, state and nonce. The library checks state, `iss` of the response, and
 /// the ID token's signature, iss, aud, exp and nonce; `at_hash` it leaves to us.
 async function authorize(config, told, person, seen) {
-  const pkceCodeVerifier = client.randomPKCECodeVerifier()
-  const expectedState = client.randomState()
-  const expectedNonce = client.randomNonce()
-  const parameters = {
-    redirect_uri: told.redirect_uri,
-    scope: told.scope,
-    state: expectedState,
-    nonce: expectedNonce,
-    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-    code_challenge_method: 'S256',
-  }
+  const { request: parameters, checks } = await codeRequest(told)
   // OpenID Connect Core §11: offline access needs consent to be asked for.
   if (told.scope.split(' ').includes('offline_access')) parameters.prompt = 'consent'
   const { url, pages } = await person.walk(
@@ -56,12 +46,7 @@ async function authorize(config, told, person, seen) {
   if (config.serverMetadata().authorization_response_iss_parameter_supported) {
     expect(url.searchParams.get('iss') === seen.issuer, 'the authorization response names another issuer')
   }
-  const tokens = await client.authorizationCodeGrant(config, url, {
-    pkceCodeVerifier,
-    expectedState,
-    expectedNonce,
-    idTokenExpected: true,
-  })
+  const tokens = await client.authorizationCodeGrant(config, url, checks)
   seen.id_token = tokens.claims()
   seen.sub = seen.id_token.sub
   seen.scope = tokens.scope ?? told.scope

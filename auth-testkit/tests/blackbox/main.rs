@@ -24,6 +24,7 @@ mod code;
 mod conformance;
 mod deletion;
 mod dosr;
+mod encrypted_requests;
 mod encryption;
 mod everywhere;
 mod explain;
