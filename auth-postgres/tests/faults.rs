@@ -92,8 +92,7 @@ async fn a_connection_that_is_cut_in_a_commit_leaves_nothing_half_written() {
 async fn a_commit_that_takes_too_long_is_given_up_by_the_server() {
     let Some(server) = start("the limit of a statement's time", |setup| setup) else { return };
     let schema = new_name();
-    let limited =
-        options(server.url()).schema(&schema).statement_timeout(Duration::from_millis(300));
+    let limited = options(server.url()).schema(&schema).statement_timeout(Duration::from_secs(2));
     let store = limited.connect().await.unwrap();
     commit(&store, &[1]).await.unwrap();
     let root = console(server.url()).await;
@@ -151,7 +150,8 @@ async fn a_commit_that_finds_no_connection_in_time_is_not_applied_later() {
     assert!(!has(&store, 4).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// On one thread: the first of them sets off when all have come.
+#[tokio::test]
 async fn commits_that_come_together_share_a_transaction_but_not_their_fate() {
     let Some(server) = start("commits that share a transaction", |setup| setup) else { return };
     let schema = new_name();
@@ -187,8 +187,8 @@ async fn commits_that_come_together_share_a_transaction_but_not_their_fate() {
 async fn a_commit_that_nobody_waits_for_delays_no_other() {
     let Some(server) = start("a commit that is given up", |setup| setup) else { return };
     let schema = new_name();
-    let store = options(server.url()).schema(&schema).connect().await.unwrap();
-    let store = Arc::new(store);
+    let patient = options(server.url()).schema(&schema).statement_timeout(Duration::from_secs(60));
+    let store = Arc::new(patient.connect().await.unwrap());
     commit(&store, &[1]).await.unwrap();
     let root = console(server.url()).await;
     // Somebody at the console writes the same record: the commit waits for the end of that.
@@ -209,7 +209,7 @@ async fn a_commit_that_nobody_waits_for_delays_no_other() {
     for n in 10..20 {
         commit(&store, &[n]).await.unwrap();
     }
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     root.batch_execute("ROLLBACK").await.unwrap();
     // Both connections are of use again.
     let both = [20, 21].map(|n| {
