@@ -170,6 +170,27 @@ async fn the_keys_of_one_tenant_are_not_those_of_another() {
 }
 
 #[tokio::test]
+async fn the_form_of_handles_is_what_the_keys_were_made_for() {
+    let store = MemoryStore::new();
+    load(&store, &[OLD]).await.unwrap();
+    let made = record(&store).await;
+    assert!(made.value.contains(r#""form":2"#), "{}", made.value);
+    // As the first versions wrote it, which would have us look for tokens elsewhere.
+    for other in ["", r#","form":1"#] {
+        let changed = made.value.replace(r#","form":2"#, other);
+        assert_ne!(*changed, *made.value);
+        put(&store, TenantId::DEFAULT, &made, &changed).await;
+        let error = load(&store, &[OLD]).await.unwrap_err();
+        assert!(matches!(error, DataKeysUnusable::Sealed(_)), "{error}");
+    }
+    put(&store, TenantId::DEFAULT, &made, &made.value.replace(r#""form":2"#, r#""form":3"#)).await;
+    let error = load(&store, &[OLD]).await.unwrap_err();
+    assert!(error.to_string().contains("of form 3, which this version does not know"), "{error}");
+    put(&store, TenantId::DEFAULT, &made, &made.value).await;
+    load(&store, &[OLD]).await.unwrap();
+}
+
+#[tokio::test]
 async fn damaged_data_keys_are_an_error() {
     let store = MemoryStore::new();
     load(&store, &[OLD]).await.unwrap();
@@ -267,10 +288,12 @@ async fn a_handle_comes_back_as_it_was_made() {
     for (artefact, lineage) in
         ALL.into_iter().zip([lineage(), Lineage::default(), partial, lineage()])
     {
-        let (text, made) = Handle::mint(&keys, &mut rng, artefact, TenantId::DEFAULT, lineage);
+        let (text, made) =
+            Handle::mint(&keys, &mut rng, artefact, TenantId::DEFAULT, now(), lineage);
         let parsed = Handle::parse(&keys, artefact, TenantId::DEFAULT, text.expose()).unwrap();
         assert_eq!((&parsed, parsed.lineage), (&made, lineage));
-        let (next, other) = Handle::mint(&keys, &mut rng, artefact, TenantId::DEFAULT, lineage);
+        let (next, other) =
+            Handle::mint(&keys, &mut rng, artefact, TenantId::DEFAULT, now(), lineage);
         assert_ne!((next.expose(), other.digest), (text.expose(), made.digest));
     }
 }
@@ -280,14 +303,15 @@ async fn a_handle_is_nothing_else_and_nobody_elses() {
     let (keys, others) = (some_keys().await, some_keys().await);
     let other = TenantId::new("other").unwrap();
     for artefact in ALL {
-        let (text, made) = Handle::mint(&keys, &mut rng(), artefact, TenantId::DEFAULT, lineage());
+        let (text, made) =
+            Handle::mint(&keys, &mut rng(), artefact, TenantId::DEFAULT, now(), lineage());
         let text = text.expose();
         let (_, body) = text.split_at(3);
         for wrong in ALL.into_iter().filter(|wrong| *wrong != artefact) {
             assert_eq!(Handle::parse(&keys, wrong, TenantId::DEFAULT, text), None);
             // Nor with the prefix of the other.
             let (prefixed, stranger) =
-                Handle::mint(&keys, &mut rng(), wrong, TenantId::DEFAULT, lineage());
+                Handle::mint(&keys, &mut rng(), wrong, TenantId::DEFAULT, now(), lineage());
             let renamed = format!("{}{body}", &prefixed.expose()[..3]);
             assert_eq!(Handle::parse(&keys, wrong, TenantId::DEFAULT, &renamed), None);
             assert_ne!(stranger.digest, made.digest);
@@ -302,7 +326,8 @@ async fn a_handle_is_nothing_else_and_nobody_elses() {
 async fn a_changed_handle_is_refused() {
     let keys = some_keys().await;
     for artefact in ALL {
-        let (text, _) = Handle::mint(&keys, &mut rng(), artefact, TenantId::DEFAULT, lineage());
+        let (text, _) =
+            Handle::mint(&keys, &mut rng(), artefact, TenantId::DEFAULT, now(), lineage());
         for changed in changes(text.expose()) {
             let parsed = Handle::parse(&keys, artefact, TenantId::DEFAULT, &changed);
             assert_eq!(parsed, None, "{changed}");
@@ -328,7 +353,7 @@ async fn nothing_secret_is_shown() {
     const PASSWORD: &str = "correct horse battery staple";
     let (keys, clock) = (some_keys().await, TestClock::at_present());
     let (token, handle) =
-        Handle::mint(&keys, &mut rng(), Artefact::AccessToken, TenantId::DEFAULT, lineage());
+        Handle::mint(&keys, &mut rng(), Artefact::AccessToken, TenantId::DEFAULT, now(), lineage());
     let key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
     let work = Work::Authenticate { identifier: "ada".into(), password: PASSWORD.into() };
     let verify = Work::VerifyPassword { hash: "$argon2id$".into(), password: PASSWORD.into() };

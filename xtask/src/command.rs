@@ -1,8 +1,9 @@
 //! Runs other programs: shown to the person, or for what they print.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::failure::{During, Failure, Outcome};
 use crate::progress;
@@ -38,6 +39,29 @@ pub(crate) fn shown(command: &mut Command) -> Outcome<()> {
     let line = line(command);
     progress::detail(format!("$ {line}"));
     let status = command.stdin(Stdio::null()).status().during(format!("starting `{line}`"))?;
+    succeeded(&line, status)
+}
+
+/// The same, with each line of its standard output passed to `hear`, too.
+pub(crate) fn shown_and_heard(command: &mut Command, mut hear: impl FnMut(&str)) -> Outcome<()> {
+    let line = line(command);
+    progress::detail(format!("$ {line}"));
+    let starting = || format!("starting `{line}`");
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().during(starting())?;
+    if let Some(printed) = child.stdout.take() {
+        for printed in BufReader::new(printed).split(b'\n') {
+            let printed = printed.during(format!("reading what `{line}` printed"))?;
+            let printed = String::from_utf8_lossy(&printed);
+            println!("{printed}");
+            hear(&printed);
+        }
+    }
+    let status = child.wait().during(format!("waiting for `{line}`"))?;
+    succeeded(&line, status)
+}
+
+fn succeeded(line: &str, status: ExitStatus) -> Outcome<()> {
     if status.success() {
         Ok(())
     } else {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! main ── test ─── component/   what the suite needs beside Rust: find it, install it
-//!      │      └─── servers      the databases of one run
+//!      │      ├─── servers      the databases of one run
+//!      │      └─── failures     what failed, told again at the end
 //!      ├─ check ── check/       one rule of the house per file; all of them run, failures are listed
 //!      ├─ prove ─┐
 //!      └─ bench ─┴ measured     run an example program, keep what it printed with where it was measured
@@ -13,6 +14,7 @@ mod check;
 mod command;
 mod component;
 mod failure;
+mod failures;
 mod machine;
 mod measured;
 mod metadata;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::command;
 use crate::component::{self, Component, Presence};
 use crate::failure::{During, Failure, Outcome};
+use crate::failures::Failures;
 use crate::progress::{self, Step};
 use crate::servers::{Server, Servers};
 use crate::workspace::Workspace;
@@ -41,14 +42,22 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
             missing.join("\n  ")
         )));
     }
-    let skipped = fresh_skip_list(workspace)?;
-    let tested = run_tests(workspace, arguments, &components, &servers, &skipped);
+    let skipped = fresh_list(workspace, "skipped")?;
+    let failed = fresh_list(workspace, "failed")?;
+    let mut failures = Failures::default();
+    let tested = run_tests(workspace, arguments, &components, &servers, &skipped, &mut failures);
     let skipped = lines(&skipped);
     if !missing.is_empty() || !skipped.is_empty() {
         progress::heading("Left out:");
         for line in missing.iter().chain(&skipped) {
             progress::warning(line);
         }
+    }
+    if !failures.is_empty() {
+        let text = failures.to_string();
+        std::fs::write(&failed, &text).during("writing the list of failed tests")?;
+        progress::heading("Failed:");
+        eprint!("{text}");
     }
     tested?;
     if arguments.require_all && !skipped.is_empty() {
@@ -74,6 +83,7 @@ fn run_tests(
     components: &[(&Component, Presence)],
     servers: &Servers,
     skipped: &Path,
+    failures: &mut Failures,
 ) -> Outcome<()> {
     let step = Step::begin("tests of the workspace, doc tests included");
     let mut cargo = command::cargo(workspace.root());
@@ -91,23 +101,24 @@ fn run_tests(
             };
         }
     }
-    match command::shown(&mut cargo) {
+    match command::shown_and_heard(&mut cargo, |line| failures.hear(line)) {
         Ok(()) => {
             step.done("");
             Ok(())
         }
         Err(failure) => {
-            step.failed("the failures stand above");
+            step.failed("the failures stand above, and again at the end");
             Err(failure)
         }
     }
 }
 
-fn fresh_skip_list(workspace: &Workspace) -> Outcome<PathBuf> {
+/// An empty file below `target/xtask`.
+fn fresh_list(workspace: &Workspace, name: &str) -> Outcome<PathBuf> {
     let directory = workspace.target().join("xtask");
     std::fs::create_dir_all(&directory).during("creating a directory below target")?;
-    let list = directory.join("skipped");
-    std::fs::write(&list, "").during("emptying the list of skipped tests")?;
+    let list = directory.join(name);
+    std::fs::write(&list, "").during(format!("emptying the list of {name} tests"))?;
     Ok(list)
 }
 

@@ -15,6 +15,7 @@ use crate::clock::Entropy;
 use crate::decision::{Rng, Unavailable};
 use crate::record::{Found, Kind, Unknown};
 use crate::seal::deployment::{DeploymentSecrets, derive};
+use crate::seal::handle::HandleForm;
 use crate::seal::{AeadKey, SealError};
 use crate::tombstone::Tombstone;
 
@@ -23,6 +24,9 @@ use crate::tombstone::Tombstone;
 pub(super) struct DataKeyRecord {
     /// 32 bytes under the deployment's secrets, of which every key is derived.
     pub(super) sealed: String,
+    /// The form of the tenant's handles; those of the first versions do not name it.
+    #[serde(default = "DataKeyRecord::first_form")]
+    form: u32,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -36,6 +40,23 @@ impl Kind for DataKeyRecord {
     }
 }
 
+impl DataKeyRecord {
+    const fn first_form() -> u32 {
+        HandleForm::Digest.number()
+    }
+
+    /// What the keys are sealed for. A form other than the first is part of it, so that it cannot be changed in the
+    /// store, and a version that knows the first one alone does not take the keys for its own.
+    fn purpose(tenant: TenantId, form: HandleForm) -> String {
+        match form {
+            HandleForm::Digest => format!("data keys of {tenant}"),
+            form @ HandleForm::TimeAndDigest => {
+                format!("data keys of {tenant}, form {}", form.number())
+            }
+        }
+    }
+}
+
 /// A tenant's keys: `lookup` for short values that are stored as a MAC and never rotates, `seal` for
 /// what goes out and comes back, `mac` for short proofs.
 pub struct DataKeys {
@@ -44,6 +65,7 @@ pub struct DataKeys {
     lookup: hmac::Key,
     pub(super) seal: AeadKey,
     pub(super) handle: AeadKey,
+    pub(super) handle_form: HandleForm,
     mac: hmac::Key,
 }
 
@@ -64,8 +86,9 @@ impl DataKeys {
     /// The generation of keys in use; blobs of another are not ours.
     const ID: u8 = 1;
 
-    fn from_root(root: &[u8]) -> Self {
+    pub(super) fn from_root(root: &[u8], handle_form: HandleForm) -> Self {
         Self {
+            handle_form,
             id: Self::ID,
             lookup: hmac::Key::new(hmac::HMAC_SHA256, &derive(root, b"lookup")),
             seal: AeadKey::new(&derive(root, b"seal")),
@@ -189,7 +212,6 @@ impl<'a> LoadDataKeys<'a> {
         tenant: TenantId,
         now: Timestamp,
     ) -> Result<DataKeys, DataKeysUnusable> {
-        let purpose = format!("data keys of {tenant}");
         let key = DataKeyRecord::key(&[]);
         // Twice: after losing a race the winner's record is there.
         for _ in 0..2 {
@@ -204,17 +226,21 @@ impl<'a> LoadDataKeys<'a> {
                 let found = Found::<DataKeyRecord>::read(record).map_err(Unavailable::from)?;
                 let blob = URL_SAFE_NO_PAD.decode(&found.value.sealed);
                 let blob = blob.map_err(|_| DataKeysUnusable::Sealed(SealError::Invalid))?;
+                let form = found.value.form;
+                let form = HandleForm::of(form).ok_or(DataKeysUnusable::Newer { form })?;
+                let purpose = DataKeyRecord::purpose(tenant, form);
                 let (root, old) = self.secrets.open(&purpose, &blob)?;
-                if old && let Err(error) = self.reseal(tenant, &found, &root, now).await {
+                if old && let Err(error) = self.reseal(tenant, &found, form, &root, now).await {
                     warn!(%tenant, %error, "data keys stay sealed under an older secret");
                 }
-                return Ok(DataKeys::from_root(&root));
+                return Ok(DataKeys::from_root(&root, form));
             }
+            let form = HandleForm::TimeAndDigest;
             let mut root = [0; 32];
             self.entropy.fill(&mut root).map_err(Unavailable::from)?;
-            let write = key.create(&self.record(&purpose, &root, Unknown::default())?);
+            let write = key.create(&self.record(tenant, form, &root, Unknown::default())?);
             match self.commit(tenant, write, now).await? {
-                Ok(_) => return Ok(DataKeys::from_root(&root)),
+                Ok(_) => return Ok(DataKeys::from_root(&root, form)),
                 Err(CommitError::Conflict(_) | CommitError::Unknown(_)) => {}
                 Err(error) => return Err(Unavailable::Store(error.into()).into()),
             }
@@ -227,11 +253,11 @@ impl<'a> LoadDataKeys<'a> {
         &self,
         tenant: TenantId,
         found: &Found<DataKeyRecord>,
+        form: HandleForm,
         root: &[u8],
         now: Timestamp,
     ) -> Result<(), Unavailable> {
-        let unknown = found.value.unknown.clone();
-        let anew = self.record(&format!("data keys of {tenant}"), root, unknown)?;
+        let anew = self.record(tenant, form, root, found.value.unknown.clone())?;
         match self.commit(tenant, found.replace(&anew)?, now).await? {
             // On a conflict another process has sealed it anew.
             Ok(_) | Err(CommitError::Conflict(_)) => Ok(()),
@@ -256,12 +282,14 @@ impl<'a> LoadDataKeys<'a> {
 
     fn record(
         &self,
-        purpose: &str,
+        tenant: TenantId,
+        form: HandleForm,
         root: &[u8],
         unknown: Unknown,
     ) -> Result<DataKeyRecord, Unavailable> {
-        let sealed = self.secrets.seal(self.entropy, purpose, root)?;
-        Ok(DataKeyRecord { sealed: URL_SAFE_NO_PAD.encode(sealed), unknown })
+        let purpose = DataKeyRecord::purpose(tenant, form);
+        let sealed = URL_SAFE_NO_PAD.encode(self.secrets.seal(self.entropy, &purpose, root)?);
+        Ok(DataKeyRecord { sealed, form: form.number(), unknown })
     }
 }
 
@@ -278,4 +306,13 @@ pub enum DataKeysUnusable {
          new one (the first of the list seals, all open)"
     )]
     Sealed(#[from] SealError),
+    /// A newer version made them.
+    #[error(
+        "the data keys in the store are of form {form}, which this version does not know: run the version \
+         that made them, or a newer one"
+    )]
+    Newer {
+        /// The number of the form.
+        form: u32,
+    },
 }

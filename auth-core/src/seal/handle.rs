@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use auth_store::TenantId;
+use auth_store::{TenantId, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
@@ -91,7 +91,56 @@ impl Lineage {
     }
 }
 
-/// An opaque value, taken apart: prefix ‖ key id ‖ 256-bit secret ‖ sealed lineage with its tag.
+/// How a tenant's values are made and found, from its first one on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandleForm {
+    /// Found by a digest alone.
+    Digest,
+    /// Found by the time at which it was made and a digest, so that what is made together stands together. The
+    /// time travels inside the value, sealed after the lineage.
+    TimeAndDigest,
+}
+
+impl HandleForm {
+    /// The form by its number.
+    pub(super) const fn of(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Digest),
+            2 => Some(Self::TimeAndDigest),
+            _ => None,
+        }
+    }
+
+    /// By which the store knows it.
+    pub(super) const fn number(self) -> u32 {
+        match self {
+            Self::Digest => 1,
+            Self::TimeAndDigest => 2,
+        }
+    }
+
+    /// Bytes of time: milliseconds.
+    const TIME_LEN: usize = 6;
+
+    const fn time_len(self) -> usize {
+        match self {
+            Self::Digest => 0,
+            Self::TimeAndDigest => Self::TIME_LEN,
+        }
+    }
+
+    fn time(self, now: Timestamp) -> Option<[u8; Self::TIME_LEN]> {
+        let [_, _, time @ ..] = now.as_millis().to_be_bytes();
+        matches!(self, Self::TimeAndDigest).then_some(time)
+    }
+
+    /// Of a value, in bytes.
+    const fn raw_len(self) -> usize {
+        1 + SECRET_LEN + Lineage::LEN + self.time_len() + TAG_LEN
+    }
+}
+
+/// An opaque value, taken apart: prefix ‖ key id ‖ 256-bit secret ‖ sealed lineage and time with their tag.
 ///
 /// The tag covers everything, so that a forgery costs no read, and the secret is stored as a digest
 /// only, so that the store's contents cannot be turned into a value.
@@ -106,26 +155,34 @@ pub struct Handle {
 
 const SECRET_LEN: usize = 32;
 const TAG_LEN: usize = 16;
-const RAW_LEN: usize = 1 + SECRET_LEN + Lineage::LEN + TAG_LEN;
+/// Of the longest form.
+const MAX_RAW_LEN: usize = HandleForm::TimeAndDigest.raw_len();
 
 impl Handle {
-    /// Makes a value and what is kept of it.
+    /// Makes a value at `now`, and what is kept of it.
     #[must_use]
     pub fn mint(
         keys: &DataKeys,
         rng: &mut Rng,
         artefact: Artefact,
         tenant: TenantId,
+        now: Timestamp,
         lineage: Lineage,
     ) -> (Secret, Self) {
+        let form = keys.handle_form;
+        let time = form.time(now);
         let secret: [u8; SECRET_LEN] = rng.bytes();
-        let mut raw = Vec::with_capacity(RAW_LEN);
+        let mut raw = Vec::with_capacity(form.raw_len());
         raw.push(keys.id());
         raw.extend_from_slice(&secret);
         let aad = aad(artefact, tenant, &raw);
-        keys.handle.seal_onto(&mut raw, nonce(&secret), &aad, &lineage.encode());
-        let digest = HandleDigest::of(artefact, tenant, &raw);
-        let mut text = String::with_capacity(3 + RAW_LEN.div_ceil(3) * 4);
+        let mut sealed = [0; Lineage::LEN + HandleForm::TIME_LEN];
+        sealed[..Lineage::LEN].copy_from_slice(&lineage.encode());
+        sealed[Lineage::LEN..].copy_from_slice(&time.unwrap_or_default());
+        let sealed = &sealed[..Lineage::LEN + form.time_len()];
+        keys.handle.seal_onto(&mut raw, nonce(&secret), &aad, sealed);
+        let digest = HandleDigest::of(artefact, tenant, &raw).at(time);
+        let mut text = String::with_capacity(3 + raw.len().div_ceil(3) * 4);
         text.push_str(artefact.prefix());
         URL_SAFE_NO_PAD.encode_string(&raw, &mut text);
         (Secret::new(text), Self { lineage, digest })
@@ -140,18 +197,22 @@ impl Handle {
         text: &str,
     ) -> Option<Self> {
         let encoded = text.strip_prefix(artefact.prefix())?;
-        let mut raw = [0; RAW_LEN];
-        if encoded.len() > RAW_LEN.div_ceil(3) * 4
-            || URL_SAFE_NO_PAD.decode_slice(encoded, &mut raw).ok()? != RAW_LEN
+        let len = keys.handle_form.raw_len();
+        let mut raw = [0; MAX_RAW_LEN];
+        if encoded.len() > len.div_ceil(3) * 4
+            || URL_SAFE_NO_PAD.decode_slice(encoded, &mut raw).ok()? != len
             || raw[0] != keys.id()
         {
             return None;
         }
-        let digest = HandleDigest::of(artefact, tenant, &raw);
+        let raw = &mut raw[..len];
+        let digest = HandleDigest::of(artefact, tenant, raw);
         let (head, sealed) = raw.split_at_mut(1 + SECRET_LEN);
         let secret: [u8; SECRET_LEN] = head[1..].try_into().ok()?;
         let opened = keys.handle.open(nonce(&secret), &aad(artefact, tenant, head), sealed).ok()?;
-        Some(Self { lineage: Lineage::decode(opened)?, digest })
+        let (lineage, time) = opened.split_at_checked(Lineage::LEN)?;
+        let digest = digest.at(time.try_into().ok());
+        Some(Self { lineage: Lineage::decode(lineage)?, digest })
     }
 }
 
@@ -167,7 +228,8 @@ fn aad(artefact: Artefact, tenant: TenantId, head: &[u8]) -> Vec<u8> {
     [artefact.prefix().as_bytes(), tenant.as_str().as_bytes(), &[0], head].concat()
 }
 
-/// SHA-256 of an opaque value under its label and tenant.
+/// SHA-256 of an opaque value under its label and tenant, or, after the time at which the value was made, the first
+/// 208 bits of that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandleDigest([u8; 32]);
 
@@ -179,6 +241,15 @@ impl HandleDigest {
         }
         let mut bytes = [0; 32];
         bytes.copy_from_slice(context.finish().as_ref());
+        Self(bytes)
+    }
+
+    /// The same after a time, in as many bytes.
+    fn at(self, time: Option<[u8; HandleForm::TIME_LEN]>) -> Self {
+        let Some(time) = time else { return self };
+        let mut bytes = self.0;
+        bytes.copy_within(..32 - HandleForm::TIME_LEN, HandleForm::TIME_LEN);
+        bytes[..HandleForm::TIME_LEN].copy_from_slice(&time);
         Self(bytes)
     }
 
@@ -198,5 +269,64 @@ impl fmt::Display for HandleDigest {
 impl fmt::Debug for HandleDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HandleDigest({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_store::{TenantId, Timestamp};
+
+    use super::{Artefact, Handle, HandleForm, Lineage};
+    use crate::decision::Rng;
+    use crate::seal::data_keys::DataKeys;
+
+    const FORMS: [HandleForm; 2] = [HandleForm::Digest, HandleForm::TimeAndDigest];
+
+    fn keys(form: HandleForm) -> DataKeys {
+        DataKeys::from_root(&[9; 32], form)
+    }
+
+    fn mint(form: HandleForm, rng: &mut Rng, millis: u64) -> (String, Handle) {
+        let now = Timestamp::from_millis(millis).unwrap();
+        let lineage = Lineage { generation: 7, ..Lineage::default() };
+        let artefact = Artefact::AccessToken;
+        let (text, handle) =
+            Handle::mint(&keys(form), rng, artefact, TenantId::DEFAULT, now, lineage);
+        (text.expose().to_owned(), handle)
+    }
+
+    fn parse(form: HandleForm, text: &str) -> Option<Handle> {
+        Handle::parse(&keys(form), Artefact::AccessToken, TenantId::DEFAULT, text)
+    }
+
+    #[test]
+    fn a_value_is_of_the_form_of_its_tenant() {
+        let mut rng = Rng::from_seed(&[3; 32]);
+        for form in FORMS {
+            let (text, made) = mint(form, &mut rng, 1_800_000_000_000);
+            assert_eq!(parse(form, &text), Some(made));
+            for other in FORMS.into_iter().filter(|other| *other != form) {
+                assert_eq!(parse(other, &text), None);
+            }
+            assert_eq!(HandleForm::of(form.number()), Some(form));
+        }
+        assert_eq!(HandleForm::of(3), None);
+    }
+
+    #[test]
+    fn what_is_made_later_is_found_after_what_was_made_before() {
+        let mut rng = Rng::from_seed(&[3; 32]);
+        let millis = 1_800_000_000_000;
+        let mut digests = Vec::new();
+        for later in 0..100 {
+            let (_, handle) = mint(HandleForm::TimeAndDigest, &mut rng, millis + later);
+            digests.push(*handle.digest.as_bytes());
+        }
+        assert!(digests.is_sorted());
+        // Those of one moment differ all the same, and nothing but the time is alike.
+        let [one, other] =
+            [0, 0].map(|_| mint(HandleForm::TimeAndDigest, &mut rng, millis).1.digest);
+        assert_eq!(one.as_bytes()[..6], other.as_bytes()[..6]);
+        assert_ne!(one.as_bytes()[6..12], other.as_bytes()[6..12]);
     }
 }

@@ -125,7 +125,7 @@ impl AnswerRequest<'_> {
         let lineage: Lineage = lineage(cx, &self.request.client_id, granted);
         let tenant = cx.tenant;
         let artefact = Artefact::AuthorizationCode;
-        Handle::mint(&tenant.keys, &mut cx.rng, artefact, tenant.id, lineage)
+        Handle::mint(&tenant.keys, &mut cx.rng, artefact, tenant.id, cx.now, lineage)
     }
 }
 

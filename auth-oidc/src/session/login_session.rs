@@ -195,8 +195,9 @@ impl NewSession<'_> {
         lineage.session = Some(self.sign_in.sid);
         lineage.subject = Some(self.subject);
         let tenant = cx.tenant;
+        let artefact = Artefact::Session;
         let (secret, handle) =
-            Handle::mint(&tenant.keys, &mut cx.rng, Artefact::Session, tenant.id, lineage);
+            Handle::mint(&tenant.keys, &mut cx.rng, artefact, tenant.id, cx.now, lineage);
         let max_age = self.remember.then_some(self.lifetime);
         let cookie = CookieSpec::lasting(LoginSession::COOKIE, secret.expose(), max_age);
         let session = LoginSession {

@@ -150,8 +150,9 @@ impl AccessRequest<'_> {
             self.granted.map(|(id, grant, _)| (id, grant.session(), &grant.sign_in.subject)),
         );
         let tenant = cx.tenant;
+        let artefact = Artefact::AccessToken;
         let (token, handle) =
-            Handle::mint(&tenant.keys, &mut cx.rng, Artefact::AccessToken, tenant.id, lineage);
+            Handle::mint(&tenant.keys, &mut cx.rng, artefact, tenant.id, cx.now, lineage);
         let record = AccessToken {
             client_id: self.client.client_id.clone(),
             subject: self.granted.map(|(_, grant, _)| grant.sign_in.subject.clone()),

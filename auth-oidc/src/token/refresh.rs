@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::decision::{Cx, Rng};
+use auth_core::decision::Cx;
 use auth_core::record::{Kind, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, Lineage, Purpose};
 use auth_core::store::Main;
@@ -65,7 +65,7 @@ impl RefreshFamily {
         lineage: Lineage,
         cx: &mut Cx<'_>,
     ) -> (Secret, Self) {
-        let (token, handle) = mint(cx.tenant, &mut cx.rng, lineage, 1);
+        let (token, handle) = mint(cx, lineage, 1);
         let ends_at = cx.now.saturating_add(policy.absolute_lifetime);
         let family = Self {
             generation: 1,
@@ -136,7 +136,7 @@ impl RefreshFamily {
         cx: &mut Cx<'_>,
     ) -> (Secret, Self) {
         let generation = self.generation.saturating_add(1);
-        let (successor, next) = mint(cx.tenant, &mut cx.rng, handle.lineage, generation);
+        let (successor, next) = mint(cx, handle.lineage, generation);
         let sealed = cx.tenant.keys.seal(
             &mut cx.rng,
             SUCCESSOR,
@@ -163,10 +163,11 @@ impl RefreshFamily {
     }
 }
 
-fn mint(tenant: &Tenant, rng: &mut Rng, lineage: Lineage, generation: u32) -> (Secret, Handle) {
+fn mint(cx: &mut Cx<'_>, lineage: Lineage, generation: u32) -> (Secret, Handle) {
     let mut lineage = lineage;
     lineage.generation = generation;
-    Handle::mint(&tenant.keys, rng, Artefact::RefreshToken, tenant.id, lineage)
+    let (tenant, artefact) = (cx.tenant, Artefact::RefreshToken);
+    Handle::mint(&tenant.keys, &mut cx.rng, artefact, tenant.id, cx.now, lineage)
 }
 
 impl Kind for RefreshFamily {

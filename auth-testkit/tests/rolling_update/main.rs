@@ -63,6 +63,18 @@ async fn start(
     Some(Nodes::on_servers(&program, order, with_redis).await)
 }
 
+/// The handles of a new database are of a form that the earlier versions do not know (decision 0024).
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_version_stays_away_from_a_database_that_this_one_made() {
+    let Some(folder) = component("rolling update: new database", "AUTH_TEST_PREVIOUS") else {
+        return;
+    };
+    for previous in PREVIOUS.iter().filter(|previous| previous.backends.contains(&"sqlite")) {
+        let said = Nodes::refusal(&previous.program(&folder)).await;
+        assert!(said.contains("data keys"), "{}: {said}", previous.commit);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_of_a_flow_may_be_another_version_s() {
     each("rolling update: flow", async |nodes| {

@@ -18,7 +18,7 @@ use testbed::{Folder, Postgres, Redis};
 
 const LOG: &str = "earlier.log";
 
-/// Which version starts, and makes or upgrades the tables, first.
+/// Which version starts first on a database that the earlier one made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// As in an update.
@@ -113,6 +113,7 @@ impl Nodes {
                 (earlier, serve(&issuer, shared.open().await).await)
             }
             Order::ThisFirst => {
+                drop(run(program, &shared, address).await);
                 let this = serve(&issuer, shared.open().await).await;
                 (run(program, &shared, address).await, this)
             }
@@ -121,21 +122,35 @@ impl Nodes {
         Self { issuer, bases, provider, _earlier: earlier, _this: this, database: shared }
     }
 
+    /// What the earlier version says of a file of SQLite that this one made.
+    pub async fn refusal(program: &Path) -> String {
+        let shared = Shared { folder: Folder::new().unwrap(), servers: None };
+        let address = testbed::free_address().unwrap();
+        drop(serve(&format!("http://{address}"), shared.open().await).await);
+        let mut earlier = start(program, &shared, address);
+        for _ in 0..400 {
+            if let Some(status) = earlier.0.try_wait().unwrap() {
+                assert!(!status.success());
+                return log(&shared);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the earlier version goes on, on a database that it does not understand");
+    }
+
     /// What the earlier version has logged.
     pub fn log_of_the_earlier(&self) -> String {
-        std::fs::read_to_string(self.database.folder.path().join(LOG)).unwrap()
+        log(&self.database)
     }
+}
+
+fn log(shared: &Shared) -> String {
+    std::fs::read_to_string(shared.folder.path().join(LOG)).unwrap()
 }
 
 /// Starts an earlier version's program and waits until it answers.
 async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
-    let folder = shared.folder.path();
-    let log = std::fs::File::create(folder.join(LOG)).unwrap();
-    let mut command = Command::new(program);
-    command.current_dir(folder).env("PORT", address.port().to_string()).env_remove("ISSUER");
-    shared.tell(&mut command);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    let earlier = Earlier(command.spawn().unwrap());
+    let earlier = start(program, shared, address);
     let discovery = format!("http://{address}/.well-known/openid-configuration");
     for _ in 0..400 {
         if Browser::new().get(&discovery).await.is_ok_and(|reply| reply.status == 200) {
@@ -143,8 +158,17 @@ async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let log = std::fs::read_to_string(folder.join(LOG)).unwrap_or_default();
-    panic!("the earlier version does not answer:\n{log}");
+    panic!("the earlier version does not answer:\n{}", log(shared));
+}
+
+fn start(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
+    let folder = shared.folder.path();
+    let log = std::fs::File::create(folder.join(LOG)).unwrap();
+    let mut command = Command::new(program);
+    command.current_dir(folder).env("PORT", address.port().to_string()).env_remove("ISSUER");
+    shared.tell(&mut command);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    Earlier(command.spawn().unwrap())
 }
 
 /// This version, with the clients and people of the quickstart.
