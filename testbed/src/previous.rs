@@ -10,6 +10,8 @@ pub struct Previous {
     pub commit: &'static str,
     /// The example, which is a package and a program of this name. It listens on `PORT`.
     pub example: &'static str,
+    /// The newest form of data keys that it knows: it stays away from tenants of a newer one.
+    pub data_keys: u32,
     /// The names of the backends that it is run on: `sqlite` is the file `quickstart.db` in the working
     /// directory, `postgres` is what `DATABASE_URL` names, `tiered` is that with what `REDIS_URL` names.
     pub backends: &'static [&'static str],
@@ -21,11 +23,13 @@ pub const PREVIOUS: &[Previous] = &[
     Previous {
         commit: "72f06eaa8c3d0f30fc05ffd362f7beb5abf1e24d",
         example: "quickstart",
+        data_keys: 1,
         backends: &["sqlite"],
     },
     Previous {
         commit: "dc2c0b72a21bf92a5475b928bc2104c5e2072895",
         example: "replicas",
+        data_keys: 1,
         backends: &["postgres", "tiered"],
     },
 ];

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How many lines of what a failed test printed are told again.
+/// How many lines of what a failed test printed are told again, from its panic on if there was one.
 const LINES: usize = 30;
 
 /// What test programs said of the tests that failed, as they print it: a paragraph headed `---- NAME stdout ----`
@@ -18,6 +18,7 @@ struct Failed {
     heading: String,
     lines: Vec<String>,
     left_out: usize,
+    panicked: bool,
 }
 
 impl Failures {
@@ -25,7 +26,12 @@ impl Failures {
     pub(crate) fn hear(&mut self, line: &str) {
         if line.starts_with("---- ") && line.ends_with(" ----") {
             self.listening = true;
-            self.tests.push(Failed { heading: line.to_owned(), lines: Vec::new(), left_out: 0 });
+            self.tests.push(Failed {
+                heading: line.to_owned(),
+                lines: Vec::new(),
+                left_out: 0,
+                panicked: false,
+            });
         } else if line == "failures:" || line.starts_with("test result:") {
             self.listening = false;
         } else if let (true, Some(test)) = (self.listening, self.tests.last_mut()) {
@@ -44,6 +50,11 @@ impl Failed {
         if line.trim().is_empty() {
             return;
         }
+        if line.contains(" panicked at ") && !self.panicked {
+            self.panicked = true;
+            self.left_out += self.lines.len();
+            self.lines.clear();
+        }
         if self.lines.len() < LINES {
             self.lines.push(line.to_owned());
         } else {
@@ -60,7 +71,7 @@ impl fmt::Display for Failures {
                 writeln!(f, "{line}")?;
             }
             if test.left_out > 0 {
-                writeln!(f, "… and {} lines more, above", test.left_out)?;
+                writeln!(f, "… and {} lines more, which stand above", test.left_out)?;
             }
         }
         Ok(())
@@ -106,9 +117,12 @@ mod tests {
 
     #[test]
     fn a_long_report_is_cut_and_says_so() {
-        let many = "at somewhere\n".repeat(LINES + 3);
-        let failures = heard(&format!("---- bad stdout ----\n{many}"));
-        assert!(failures.to_string().ends_with("at somewhere\n… and 3 lines more, above\n"));
+        let said = "said\n".repeat(7);
+        let trace = "at somewhere\n".repeat(LINES + 2);
+        let text = format!("---- bad stdout ----\n{said}thread 'bad' panicked at here\n{trace}");
+        let told = heard(&text).to_string();
+        assert!(told.starts_with("---- bad stdout ----\nthread 'bad' panicked at here\nat "));
+        assert!(told.ends_with("at somewhere\n… and 10 lines more, which stand above\n"));
     }
 
     #[test]

@@ -29,6 +29,8 @@ const SKIPPED: &str = "AUTH_TEST_SKIPPED";
 
 /// Provides the components, runs the tests, and lists by name what had to be left out.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
+    let skipped = fresh_list(workspace, "skipped")?;
+    let failed = fresh_list(workspace, "failed")?;
     let components: Vec<(&Component, Presence)> = component::ALL
         .iter()
         .map(|component| (component, component.provide(workspace, !arguments.no_install)))
@@ -42,8 +44,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Outcome<()> {
             missing.join("\n  ")
         )));
     }
-    let skipped = fresh_list(workspace, "skipped")?;
-    let failed = fresh_list(workspace, "failed")?;
     let mut failures = Failures::default();
     let tested = run_tests(workspace, arguments, &components, &servers, &skipped, &mut failures);
     let skipped = lines(&skipped);
@@ -107,7 +107,8 @@ fn run_tests(
             Ok(())
         }
         Err(failure) => {
-            step.failed("the failures stand above, and again at the end");
+            let again = if failures.is_empty() { "" } else { ", and again at the end" };
+            step.failed(format!("the failures stand above{again}"));
             Err(failure)
         }
     }

@@ -57,7 +57,7 @@ impl Driver {
         tenant: &Tenant,
         decision: &D,
     ) -> Result<Result<D::Answer, D::Refusal>, Unavailable> {
-        let seed = Arc::new(Seed::new(self.ports.entropy.clone()));
+        let mut seed = Arc::new(Seed::new(self.ports.entropy.clone()));
         let mut now = self.ports.clock.now();
         let mut facts = Facts::default();
         let mut conflicts = 0;
@@ -73,7 +73,7 @@ impl Driver {
             self.require_alive(tenant, &facts, now)?;
         }
         loop {
-            let mut cx = Cx::new(tenant, now, &seed, conflicts);
+            let mut cx = Cx::new(tenant, now, &seed);
             let decided = decision.decide(&facts, &mut cx);
             seed.check()?;
             let decided = match decided {
@@ -111,6 +111,8 @@ impl Driver {
                     debug!(conflicts, "others changed the records: deciding again");
                     pause(&*self.ports.entropy, 2_u64.pow(conflicts)).await?;
                     now = self.ports.clock.now();
+                    // At another time it seals something else, for which a nonce of before must not do.
+                    seed = Arc::new(Seed::new(self.ports.entropy.clone()));
                     rounds = 0;
                     // What was cached may be what conflicted, and would do so again.
                     use_cache = false;

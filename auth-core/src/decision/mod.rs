@@ -40,7 +40,8 @@ use crate::tenant::Tenant;
 /// A protocol decision.
 ///
 /// `decide` must be deterministic: the driver runs it again with the same seed whenever a fact was
-/// missing, and expects the same asks as long as the facts are the same.
+/// missing, and expects the same asks as long as the facts are the same. After a conflict it decides anew, with
+/// another seed.
 pub trait Decision: Send + Sync {
     /// What a permitted request is answered with.
     type Answer: Send;
@@ -70,17 +71,15 @@ pub struct Cx<'a> {
     pub tenant: &'a Tenant,
     /// The time of the decision, the same in each of its runs until a conflict.
     pub now: Timestamp,
-    /// Randomness from the same seed in each run.
+    /// Randomness from the same seed in each run, until a conflict.
     pub rng: Rng,
-    /// How often others were faster.
-    attempt: u32,
     /// What is signed when the request is permitted.
     deferred: Vec<DeferredSignature>,
 }
 
 impl<'a> Cx<'a> {
-    fn new(tenant: &'a Tenant, now: Timestamp, seed: &Arc<Seed>, attempt: u32) -> Self {
-        Self { tenant, now, rng: Rng::drawn(seed), attempt, deferred: Vec::new() }
+    fn new(tenant: &'a Tenant, now: Timestamp, seed: &Arc<Seed>) -> Self {
+        Self { tenant, now, rng: Rng::drawn(seed), deferred: Vec::new() }
     }
 
     /// Signs a text if the request is permitted, once that is decided and before it is committed.
@@ -94,13 +93,13 @@ impl<'a> Cx<'a> {
     /// Starts the batch of this decision.
     #[must_use]
     pub fn batch(&mut self) -> BatchBuilder<Main> {
-        Batch::builder(self.rng.commit_id(self.attempt), self.now)
+        Batch::builder(self.rng.commit_id(), self.now)
     }
 
     /// Starts a batch of what may be lost, in place of the other.
     #[must_use]
     pub fn side_batch(&mut self) -> BatchBuilder<Side> {
-        Batch::builder(self.rng.commit_id(self.attempt), self.now)
+        Batch::builder(self.rng.commit_id(), self.now)
     }
 }
 

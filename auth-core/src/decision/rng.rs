@@ -8,7 +8,7 @@ use ring::hmac;
 
 use crate::clock::{Entropy, NoEntropy};
 
-/// What all runs of a decision take their randomness from; drawn when the first byte is wanted, since most
+/// What all runs of a decision until a conflict take their randomness from; drawn when the first byte is wanted, since most
 /// decisions only read.
 #[derive(Debug)]
 pub(crate) struct Seed {
@@ -49,8 +49,8 @@ fn key(seed: &[u8; 32]) -> hmac::Key {
 /// Bytes from a 256-bit seed: HMAC-SHA-256 of a counter, which is indistinguishable from random to
 /// whoever does not know the seed.
 ///
-/// A decision that runs again gets the same bytes in the same order, so that the tokens of its first run
-/// are those of its last. The bytes of a decision count within the decision alone: only what it returns is looked
+/// A decision that runs again because a fact was missing gets the same bytes in the same order, so that the tokens of
+/// its first run are those of its last. The bytes of a decision count within the decision alone: only what it returns is looked
 /// at by whoever knows whether they are random.
 pub struct Rng {
     origin: Origin,
@@ -86,13 +86,11 @@ impl Rng {
         block
     }
 
-    /// The identity of the decision's `attempt` to commit: another one each time, from bytes that
-    /// [`bytes`](Self::bytes) never gives.
-    pub(crate) fn commit_id(&self, attempt: u32) -> CommitId {
-        let mut message = *b"commit____";
-        message[6..].copy_from_slice(&attempt.to_be_bytes());
+    /// The identity of the decision's commit: another one for each seed, from bytes that [`bytes`](Self::bytes)
+    /// never gives.
+    pub(crate) fn commit_id(&self) -> CommitId {
         let mut id = [0; 16];
-        id.copy_from_slice(&self.sign(&message)[..16]);
+        id.copy_from_slice(&self.sign(b"commit")[..16]);
         CommitId::from_bytes(id)
     }
 
@@ -129,12 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn each_attempt_has_an_identity_of_its_own_and_leaves_the_bytes_as_they_are() {
+    fn each_seed_has_an_identity_of_its_own_which_leaves_the_bytes_as_they_are() {
         let (mut a, b) = (Rng::from_seed(&[1; 32]), Rng::from_seed(&[1; 32]));
-        let (first, second) = (a.commit_id(0), a.commit_id(1));
-        assert_eq!(first, b.commit_id(0));
-        assert_ne!(first, second);
-        assert_ne!(first, Rng::from_seed(&[2; 32]).commit_id(0));
+        let first = a.commit_id();
+        assert_eq!(first, b.commit_id());
+        assert_ne!(first, Rng::from_seed(&[2; 32]).commit_id());
         let bytes = a.bytes::<32>();
         assert_eq!(bytes, Rng::from_seed(&[1; 32]).bytes::<32>());
         assert_ne!(bytes[..16], *first.as_bytes());

@@ -50,7 +50,7 @@ impl DataKeyRecord {
     fn purpose(tenant: TenantId, form: HandleForm) -> String {
         match form {
             HandleForm::Digest => format!("data keys of {tenant}"),
-            form @ HandleForm::TimeAndDigest => {
+            HandleForm::TimeAndDigest => {
                 format!("data keys of {tenant}, form {}", form.number())
             }
         }
@@ -315,4 +315,64 @@ pub enum DataKeysUnusable {
         /// The number of the form.
         form: u32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_store::MemoryStore;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::clock::SystemEntropy;
+    use crate::secret::Secret;
+
+    const OLD: &str = "an old secret of the operator, 32+ bytes";
+    const NEW: &str = "a new secret of the operator, 32+ bytes";
+    const NOW: Timestamp = Timestamp::EPOCH;
+
+    fn secrets(list: &[&str]) -> DeploymentSecrets {
+        DeploymentSecrets::new(list.iter().copied().map(Secret::from)).unwrap()
+    }
+
+    fn load(store: &MemoryStore, tenant: TenantId, list: &[&str]) -> DataKeys {
+        let (secrets, entropy) = (secrets(list), SystemEntropy::default());
+        let loader = LoadDataKeys::new(store, &secrets, &entropy);
+        loader.load(tenant, NOW).now_or_never().unwrap().unwrap()
+    }
+
+    /// The record of the default tenant as the first versions wrote it, under the old secret.
+    fn of_an_earlier_version(root: &[u8]) -> MemoryStore {
+        let sealed = secrets(&[OLD]).seal(&SystemEntropy::default(), "data keys of default", root);
+        let sealed = URL_SAFE_NO_PAD.encode(sealed.unwrap());
+        let record = DataKeyRecord { sealed, form: 1, unknown: Unknown::default() };
+        let Write::Put { mut record, when, old_index } = DataKeyRecord::key(&[]).create(&record)
+        else {
+            unreachable!("a record is put");
+        };
+        let value = record.value.replace(r#","form":1"#, "");
+        assert_ne!(*value, *record.value);
+        record.value = value.into();
+        let put = Write::Put { record, when, old_index };
+        let batch = Batch::builder::<Main>(CommitId::from_bytes([1; 16]), NOW).write(put);
+        let store = MemoryStore::new();
+        let batch = batch.build().unwrap();
+        store.commit(TenantId::DEFAULT, &batch).now_or_never().unwrap().unwrap();
+        store
+    }
+
+    #[test]
+    fn a_tenant_of_an_earlier_version_keeps_its_form() {
+        let root = [9; 32];
+        let store = of_an_earlier_version(&root);
+        let name = |keys: &DataKeys| keys.lookup(Purpose::new("any"), &[b"x"]);
+        let expected = name(&DataKeys::from_root(&root, HandleForm::Digest));
+        // As it is, then sealed anew, then under the new secret alone.
+        for list in [&[OLD][..], &[NEW, OLD], &[NEW]] {
+            let keys = load(&store, TenantId::DEFAULT, list);
+            assert_eq!((keys.handle_form, name(&keys)), (HandleForm::Digest, expected));
+        }
+        // A new tenant beside it has the new one.
+        let keys = load(&store, TenantId::new("other").unwrap(), &[NEW]);
+        assert_eq!(keys.handle_form, HandleForm::TimeAndDigest);
+    }
 }

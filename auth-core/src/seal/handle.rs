@@ -211,13 +211,14 @@ impl Handle {
         let secret: [u8; SECRET_LEN] = head[1..].try_into().ok()?;
         let opened = keys.handle.open(nonce(&secret), &aad(artefact, tenant, head), sealed).ok()?;
         let (lineage, time) = opened.split_at_checked(Lineage::LEN)?;
+        // The length was that of the form, so the time is whole or not there.
         let digest = digest.at(time.try_into().ok());
         Some(Self { lineage: Lineage::decode(lineage)?, digest })
     }
 }
 
 /// The secret is random, so its first 96 bits repeat with a probability that is negligible for as many
-/// values as one tenant makes.
+/// values as one tenant makes. A decision that runs again without a conflict makes the same value again.
 fn nonce(secret: &[u8; SECRET_LEN]) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce.copy_from_slice(&secret[..12]);
@@ -228,8 +229,8 @@ fn aad(artefact: Artefact, tenant: TenantId, head: &[u8]) -> Vec<u8> {
     [artefact.prefix().as_bytes(), tenant.as_str().as_bytes(), &[0], head].concat()
 }
 
-/// SHA-256 of an opaque value under its label and tenant, or, after the time at which the value was made, the first
-/// 208 bits of that.
+/// What a value is known by in the store: SHA-256 of it under its label and tenant. In the form with the time: the 48
+/// bits of the time, then the first 208 bits of that hash.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandleDigest([u8; 32]);
 
@@ -313,6 +314,19 @@ mod tests {
         assert_eq!(HandleForm::of(3), None);
     }
 
+    /// Versions that know this form alone read what is made by it.
+    #[test]
+    fn the_first_form_stays_as_it_is() {
+        let mut rng = Rng::from_seed(&[3; 32]);
+        let (text, made) = mint(HandleForm::Digest, &mut rng, 1_800_000_000_000);
+        assert_eq!(
+            text,
+            "at_ASIbS_IALiwrI1NoEFRCegt76HNMDJIfq323VV-p5cX_QBE73KDDAQTWNcWtikaw-5JnxE3vzaoS\
+             Alk4I8nspRBV49KkTCZjqO38nAHj2hJhY1Qc0GIxyJXVBUpsqQQKuRuWd_EB-oHYOsimfEDzkTq96Vp9"
+        );
+        assert_eq!(made.digest.to_string(), "lV5XcMHG48Q3eKB6k1vLGd2EU1APhrs-C5xeaSybVfs");
+    }
+
     #[test]
     fn what_is_made_later_is_found_after_what_was_made_before() {
         let mut rng = Rng::from_seed(&[3; 32]);
@@ -324,6 +338,7 @@ mod tests {
         }
         assert!(digests.is_sorted());
         // Those of one moment differ all the same, and nothing but the time is alike.
+        assert_eq!(digests[0][..6], millis.to_be_bytes()[2..]);
         let [one, other] =
             [0, 0].map(|_| mint(HandleForm::TimeAndDigest, &mut rng, millis).1.digest);
         assert_eq!(one.as_bytes()[..6], other.as_bytes()[..6]);

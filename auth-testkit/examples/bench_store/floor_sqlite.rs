@@ -125,12 +125,19 @@ fn put(
     Ok(())
 }
 
+/// Kinds whose keys begin with the time, so that those of one moment lie together.
+const BY_TIME: [&[u8]; 4] = [b"access_token", b"authorization_code", b"grant", b"refresh_family"];
+
 /// Another key of the same kind and length.
 pub(crate) fn renew(key: &mut [u8], number: u64) {
-    // Mixed, so that keys lie as far apart as digests do. The last byte ends the part.
-    let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    let by_time = BY_TIME.iter().any(|kind| key.windows(kind.len()).any(|part| part == *kind));
+    // Mixed, so that keys lie as far apart as digests do.
+    let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes().map(|byte| byte | 1);
+    let ascending = number.to_be_bytes().map(|byte| byte ^ 0xA5);
+    let (first, second) = if by_time { (ascending, mixed) } else { (mixed, ascending) };
+    // The last byte ends the part.
     let end = key.len() - 1;
     let start = end.saturating_sub(24);
-    key[start..start + 8].copy_from_slice(&mixed.map(|byte| byte | 1));
-    key[start + 8..start + 16].copy_from_slice(&number.to_be_bytes().map(|byte| byte ^ 0xA5));
+    key[start..start + 8].copy_from_slice(&first);
+    key[start + 8..start + 16].copy_from_slice(&second);
 }

@@ -82,9 +82,9 @@ fn texts(record: &Record, texts: &mut BTreeSet<String>) {
     let key = record.key.as_bytes();
     texts.insert(URL_SAFE_NO_PAD.encode(key));
     // The parts of a key: digests, identifiers.
-    for part in key.split(|byte| *byte <= 1).filter(|part| !part.is_empty()) {
-        texts.insert(URL_SAFE_NO_PAD.encode(part));
-        texts.extend(std::str::from_utf8(part).map(str::to_owned));
+    for part in record.key.parts() {
+        texts.insert(URL_SAFE_NO_PAD.encode(&part));
+        texts.extend(String::from_utf8(part));
     }
 }
 

@@ -130,7 +130,7 @@ impl Nodes {
         let mut earlier = start(program, &shared, address);
         for _ in 0..400 {
             if let Some(status) = earlier.0.try_wait().unwrap() {
-                assert!(!status.success());
+                assert!(!status.success(), "{}", log(&shared));
                 return log(&shared);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
