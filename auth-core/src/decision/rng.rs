@@ -8,8 +8,8 @@ use ring::hmac;
 
 use crate::clock::{Entropy, NoEntropy};
 
-/// What all runs of a decision until a conflict take their randomness from; drawn when the first byte is wanted, since most
-/// decisions only read.
+/// What all runs of a decision until a conflict take their randomness from; drawn when the first byte is wanted,
+/// since most decisions only read.
 #[derive(Debug)]
 pub(crate) struct Seed {
     entropy: Arc<dyn Entropy>,
@@ -50,8 +50,8 @@ fn key(seed: &[u8; 32]) -> hmac::Key {
 /// whoever does not know the seed.
 ///
 /// A decision that runs again because a fact was missing gets the same bytes in the same order, so that the tokens of
-/// its first run are those of its last. The bytes of a decision count within the decision alone: only what it returns is looked
-/// at by whoever knows whether they are random.
+/// its first run are those of its last. The bytes of a decision count within the decision alone: only what it
+/// returns is looked at by whoever knows whether they are random.
 pub struct Rng {
     origin: Origin,
     counter: u64,
