@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A set of scope values in the order in which they were asked for.
 ///
 /// An empty set grants nothing; it never means "all".
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Scopes(Vec<String>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scopes {
+    /// As a parameter has them: separated by single blanks, each once.
+    text: String,
+}
 
 impl Scopes {
     /// The longest `scope` parameter, in bytes.
@@ -26,52 +29,75 @@ impl Scopes {
             return Err(InvalidScope);
         }
         let permitted = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-        let (mut scopes, mut seen) = (Vec::new(), HashSet::new());
-        for value in text.split(' ').filter(|_| !text.is_empty()) {
+        let mut scopes = Self { text: String::with_capacity(text.len()) };
+        let mut seen = HashSet::new();
+        for (number, value) in text.split(' ').filter(|_| !text.is_empty()).enumerate() {
             if value.is_empty() || !value.bytes().all(permitted) {
                 return Err(InvalidScope);
             }
-            if seen.insert(value) {
-                scopes.push(value.to_owned());
+            // A few are compared faster than they are hashed; many come from whoever wants it to take long.
+            if number == Self::FEW {
+                seen.extend(text.split(' ').take(number));
+            }
+            let known = match number < Self::FEW {
+                true => scopes.contains(value),
+                false => !seen.insert(value),
+            };
+            if !known {
+                scopes.push(value);
             }
         }
-        Ok(Self(scopes))
+        Ok(scopes)
     }
 
-    /// Adds a value if it is not there yet.
+    /// How many values are looked through one by one.
+    const FEW: usize = 16;
+
+    fn push(&mut self, value: &str) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        self.text.push_str(value);
+    }
+
+    /// Adds a value if it is not there yet; with blanks in it, it is several.
     pub fn insert(&mut self, value: &str) {
-        if !self.contains(value) {
-            self.0.push(value.to_owned());
+        for value in value.split(' ').filter(|value| !value.is_empty()) {
+            if !self.contains(value) {
+                self.push(value);
+            }
         }
     }
 
     /// Whether the set has `value`.
     #[must_use]
     pub fn contains(&self, value: &str) -> bool {
-        self.0.iter().any(|scope| scope == value)
+        self.iter().any(|scope| scope == value)
     }
 
     /// Whether every value of this set is in `other`.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.iter().all(|scope| other.contains(scope))
+        self.iter().all(|scope| other.contains(scope))
     }
 
     /// The values that are in both sets, in the order of this one.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        self.0.iter().filter(|scope| other.contains(scope)).cloned().collect()
+        let mut both = Self::default();
+        self.iter().filter(|scope| other.contains(scope)).for_each(|scope| both.push(scope));
+        both
     }
 
     /// Whether there is no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 
     /// The values in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.text.split(' ').filter(|value| !value.is_empty())
     }
 }
 
@@ -85,7 +111,13 @@ impl FromIterator<String> for Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Scopes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 
@@ -99,7 +131,7 @@ impl TryFrom<String> for Scopes {
 
 impl From<Scopes> for String {
     fn from(scopes: Scopes) -> Self {
-        scopes.0.join(" ")
+        scopes.text
     }
 }
 
@@ -118,6 +150,16 @@ mod tests {
         let scopes = Scopes::parse("openid email openid").unwrap();
         assert_eq!(scopes.to_string(), "openid email");
         assert!(Scopes::parse("").unwrap().is_empty());
+        let many: Vec<String> = (0..100).map(|number| (number % 40).to_string()).collect();
+        assert_eq!(Scopes::parse(&many.join(" ")).unwrap().iter().count(), 40);
+        assert_eq!(Scopes::from_iter(many).iter().count(), 40);
+    }
+
+    #[test]
+    fn a_blank_is_in_no_value() {
+        let scopes = Scopes::from_iter(["a b".to_owned(), "b".to_owned(), String::new()]);
+        assert_eq!(scopes, Scopes::parse("a b").unwrap());
+        assert!(!scopes.contains("a b") && !scopes.contains(""));
     }
 
     #[test]

@@ -49,9 +49,11 @@ impl fmt::Debug for MemoryStore {
 #[derive(Default)]
 struct Shelf {
     records: HashMap<Key, Box<Held>>,
-    /// The keys of them, for scans: requests mostly name what they want.
+    /// The keys of them and their index entries, for scans: requests mostly name what they want.
     order: BTreeSet<Key>,
     index: BTreeSet<(Cow<'static, str>, Box<[u8]>, Key)>,
+    /// The keys of records that came, or came under other entries, and stand in neither yet.
+    unsorted: Vec<Key>,
 }
 
 /// A record with its index entries.
@@ -83,20 +85,37 @@ impl Shelf {
             due: new.due,
         };
         let held = Held { record, index: new.index.clone() };
-        match self.records.entry(new.key.clone()) {
+        let as_before = match self.records.entry(new.key.clone()) {
             Entry::Vacant(place) => {
                 place.insert(Box::new(held));
-                self.order.insert(new.key.clone());
+                false
             }
             Entry::Occupied(mut place) => {
                 let old = std::mem::replace(&mut **place.get_mut(), held);
+                let as_before = old.index == new.index;
                 for entry in old.index.into_iter().filter(|entry| !new.index.contains(entry)) {
                     self.index.remove(&(entry.name, entry.bytes, new.key.clone()));
                 }
+                as_before
             }
+        };
+        if !as_before {
+            self.unsorted.push(new.key.clone());
         }
-        for entry in &new.index {
-            self.index.insert((entry.name.clone(), entry.bytes.clone(), new.key.clone()));
+        // What comes and goes without a scan is not to pile up.
+        if self.unsorted.len() > self.records.len() + 1024 {
+            self.sort();
+        }
+    }
+
+    /// Puts what came since the last time in its place.
+    fn sort(&mut self) {
+        for key in std::mem::take(&mut self.unsorted) {
+            let Some(held) = self.records.get(&key) else { continue };
+            for entry in &held.index {
+                self.index.insert((entry.name.clone(), entry.bytes.clone(), key.clone()));
+            }
+            self.order.insert(key);
         }
     }
 
@@ -163,7 +182,8 @@ impl Shelf {
         Ok(committed)
     }
 
-    fn scan(&self, scan: &Scan) -> Page {
+    fn scan(&mut self, scan: &Scan) -> Page {
+        self.sort();
         let entries: Vec<Cursor> = match &scan.range {
             ScanRange::Keys(range) => self
                 .order
@@ -236,9 +256,9 @@ impl Store for MemoryStore {
         if scans.len() > MAX_SCANS || !scans.iter().all(Scan::is_permitted) {
             return Err(StoreError::TooLarge);
         }
-        let tenants = self.lock();
-        let empty = Shelf::default();
-        let shelf = tenants.get(&tenant).unwrap_or(&empty);
+        let mut tenants = self.lock();
+        let mut empty = Shelf::default();
+        let shelf = tenants.get_mut(&tenant).unwrap_or(&mut empty);
         Ok(scans.iter().map(|scan| shelf.scan(scan)).collect())
     }
 
@@ -313,7 +333,8 @@ impl Archive for MemoryStore {
         let beyond = |tenant: TenantId, key: &Key| {
             after.is_none_or(|after| (tenant, key) > (after.tenant, &after.key))
         };
-        let tenants = self.lock();
+        let mut tenants = self.lock();
+        tenants.values_mut().for_each(Shelf::sort);
         let all = tenants
             .iter()
             .flat_map(|(tenant, shelf)| shelf.order.iter().map(move |key| (*tenant, shelf, key)));

@@ -168,8 +168,14 @@ impl Driver {
             }
             Ok::<_, Unavailable>(self.ports.store.get(tenant.id, &keys).await?)
         };
-        let work = try_join_all(work.into_iter().map(|work| self.perform(tenant, work)));
-        let (records, done) = try_join(reads, work).await?;
+        let (records, done) = match work.is_empty() {
+            // Most ask for records alone.
+            true => (reads.await?, Vec::new()),
+            false => {
+                let work = work.into_iter().map(|work| self.perform(tenant, work));
+                try_join(reads, try_join_all(work)).await?
+            }
+        };
         for (key, record) in keys.into_iter().zip(records) {
             let slot = self.cache.known(tenant.id, &key, record);
             if cacheable.contains(&key) {

@@ -8,6 +8,7 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaPublicKeyComponents, UnparsedPublicKey,
 };
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::keys::strict_json::parse_object;
@@ -15,19 +16,25 @@ use crate::keys::{PublishedKey, SigningAlgorithm};
 
 /// The part of a token that is signed: `base64url(header).base64url(payload)`, with the key's `alg` and
 /// `kid` in the header.
-#[must_use]
-pub fn signing_input(key: &PublishedKey, typ: &str, payload: &Map<String, Value>) -> String {
+///
+/// # Errors
+/// If JSON cannot hold the payload, which is a mistake of the program.
+pub fn signing_input(
+    key: &PublishedKey,
+    typ: &str,
+    payload: &impl Serialize,
+) -> Result<String, serde_json::Error> {
     let header = format!(
         r#"{{"alg":"{}","typ":"{typ}","kid":{}}}"#,
         key.algorithm,
         Value::from(key.kid.as_str())
     );
-    let payload = serde_json::to_string(payload).unwrap_or_default();
+    let payload = serde_json::to_vec(payload)?;
     let mut input = String::with_capacity((header.len() + payload.len()) * 4 / 3 + 4);
     URL_SAFE_NO_PAD.encode_string(header, &mut input);
     input.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut input);
-    input
+    Ok(input)
 }
 
 /// A compact JWS whose signature is not verified yet. Its claims come out of

@@ -4,7 +4,7 @@ use auth_core::Tenant;
 use auth_core::challenge::{Pending, Step};
 use auth_core::http::{Form, Request, Response, redirect};
 use auth_core::page::Remedy;
-use http::{Method, StatusCode, request::Parts};
+use http::{Method, StatusCode};
 use url::form_urlencoded;
 
 use crate::authorize::{Answered, Authorize, Next, PageError};
@@ -18,33 +18,33 @@ use crate::session::login_session::LoginSession;
 /// The longest request, in bytes of query and body together.
 pub(super) const MAX_LEN: usize = 16 * 1024;
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     let length = request.uri().query().map_or(0, str::len) + request.body().len();
-    let headers = request.headers().clone();
+    let headers = request.headers();
     if length > MAX_LEN {
         let text = "the authorization request is longer than 16 KiB";
-        return provider.error_page(&PageError::new(ErrorCode::InvalidRequest, text), &headers);
+        return provider.error_page(&PageError::new(ErrorCode::InvalidRequest, text), headers);
     }
-    let form = match parameters(&request) {
+    let form = match parameters(request) {
         Ok(form) => form,
-        Err(error) => return provider.error_page(&error.into(), &headers),
+        Err(error) => return provider.error_page(&error.into(), headers),
     };
     let policy = match provider.policy().await {
         Ok(policy) => policy,
-        Err(cause) => return provider.unavailable_page(&cause, &headers),
+        Err(cause) => return provider.unavailable_page(&cause, headers),
     };
     let tenant = provider.tenant();
     let cookies = provider.config().cookies;
-    let session = LoginSession::handle(tenant, cookies, &headers);
-    let browser = Browser::read(&headers, cookies);
+    let session = LoginSession::handle(tenant, cookies, headers);
+    let browser = Browser::read(headers, cookies);
     // What another site posts comes without our cookies, which are `Lax`; a GET brings them.
     if request.method() == Method::POST && session.is_none() && browser.is_none() {
         return redirect(&as_get(tenant, &form));
     }
-    let source = provider.source(&request);
+    let source = provider.source(request);
     let decided = if let Some(text) = form.get("login_verifier") {
         match Verifier::parse(text, "login_verifier", tenant) {
-            None => return provider.error_page(&bad_verifier(), &headers),
+            None => return provider.error_page(&bad_verifier(), headers),
             Some(verifier) => {
                 let resume = ResumeLogin { policy, verifier, session, browser, source };
                 provider.driver().run(tenant, &resume).await
@@ -52,7 +52,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         }
     } else if let Some(text) = form.get("consent_verifier") {
         match Verifier::parse(text, "consent_verifier", tenant) {
-            None => return provider.error_page(&bad_verifier(), &headers),
+            None => return provider.error_page(&bad_verifier(), headers),
             Some(verifier) => {
                 let resume = ResumeConsent { policy, verifier, session, browser };
                 provider.driver().run(tenant, &resume).await
@@ -62,11 +62,10 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         let authorize = Authorize::new(tenant, policy, form, session, browser, source);
         provider.driver().run(tenant, &authorize).await
     };
-    let (parts, _) = request.into_parts();
     match decided {
-        Err(cause) => provider.unavailable_page(&cause, &headers),
-        Ok(Err(refusal)) => provider.authorize_refusal(refusal, &headers),
-        Ok(Ok(answered)) => go_on(provider, answered, &parts).await,
+        Err(cause) => provider.unavailable_page(&cause, headers),
+        Ok(Err(refusal)) => provider.authorize_refusal(refusal, headers),
+        Ok(Ok(answered)) => go_on(provider, answered, request).await,
     }
 }
 
@@ -81,10 +80,10 @@ fn bad_verifier() -> PageError {
     PageError::new(ErrorCode::InvalidRequest, text).remedy(Remedy::StartAgain)
 }
 
-async fn go_on(provider: &Provider, answered: Answered, parts: &Parts) -> Response {
+async fn go_on(provider: &Provider, answered: Answered, request: &Request) -> Response {
     let mut response = match answered.next {
-        Next::Respond(response) => provider.respond(response, &parts.headers),
-        Next::Ask(pending) => provider.ask(&pending, parts).await,
+        Next::Respond(response) => provider.respond(response, request.headers()),
+        Next::Ask(pending) => provider.ask(&pending, request).await,
     };
     for cookie in answered.cookies {
         cookie.set(provider.config().cookies, response.headers_mut());
@@ -94,9 +93,10 @@ async fn go_on(provider: &Provider, answered: Answered, parts: &Parts) -> Respon
 
 impl Provider {
     /// Puts a question to the person, as the handler says.
-    pub(super) async fn ask(&self, pending: &Pending, browser: &Parts) -> Response {
-        let headers = &browser.headers;
-        let step = match self.handler().begin(pending, browser).await {
+    pub(super) async fn ask(&self, pending: &Pending, request: &Request) -> Response {
+        let headers = request.headers();
+        let (browser, _) = request.clone().into_parts();
+        let step = match self.handler().begin(pending, &browser).await {
             Ok(step) => step,
             Err(cause) => return self.unavailable_page(&cause, headers),
         };

@@ -14,20 +14,20 @@ use crate::refusal::ErrorCode;
 use crate::session::end_session::{EndSession, LogoutStep, ResumeLogout};
 use crate::session::login_session::LoginSession;
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let headers = request.headers().clone();
-    let form = match parameters(&request) {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
+    let headers = request.headers();
+    let form = match parameters(request) {
         Ok(form) => form,
-        Err(error) => return provider.error_page(&error.into(), &headers),
+        Err(error) => return provider.error_page(&error.into(), headers),
     };
     let policy = match provider.policy().await {
         Ok(policy) => policy,
-        Err(cause) => return provider.unavailable_page(&cause, &headers),
+        Err(cause) => return provider.unavailable_page(&cause, headers),
     };
     let tenant = provider.tenant();
     let cookies = provider.config().cookies;
-    let session = LoginSession::handle(tenant, cookies, &headers);
-    let browser = Browser::read(&headers, cookies);
+    let session = LoginSession::handle(tenant, cookies, headers);
+    let browser = Browser::read(headers, cookies);
     // A form on the client's site brings no Lax cookie; the GET that follows does.
     if request.method() == Method::POST && session.is_none() {
         let query = Serializer::new(String::new()).extend_pairs(form.iter()).finish();
@@ -37,20 +37,19 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
         let Some(verifier) = Verifier::parse(text, "logout_verifier", tenant) else {
             let text = "the verifier is not one that this provider made";
             let error = PageError::new(ErrorCode::InvalidRequest, text);
-            return provider.error_page(&error.remedy(Remedy::StartAgain), &headers);
+            return provider.error_page(&error.remedy(Remedy::StartAgain), headers);
         };
         provider.driver().run(tenant, &ResumeLogout { policy, verifier, session, browser }).await
     } else {
-        let source = provider.source(&request);
+        let source = provider.source(request);
         let end = EndSession { policy, form, session, browser, source };
         provider.driver().run(tenant, &end).await
     };
     let (mut response, set) = match decided {
-        Err(cause) => return provider.unavailable_page(&cause, &headers),
-        Ok(Err(refusal)) => return provider.authorize_refusal(refusal, &headers),
+        Err(cause) => return provider.unavailable_page(&cause, headers),
+        Ok(Err(refusal)) => return provider.authorize_refusal(refusal, headers),
         Ok(Ok(LogoutStep::Ask { pending, cookie })) => {
-            let (parts, _) = request.into_parts();
-            (provider.ask(&pending, &parts).await, cookie.into_iter().collect())
+            (provider.ask(&pending, request).await, cookie.into_iter().collect())
         }
         Ok(Ok(LogoutStep::Done { redirect: Some(to), frames, cookies, .. }))
             if frames.is_empty() =>
@@ -58,7 +57,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
             (redirect(&to.url()), cookies)
         }
         Ok(Ok(LogoutStep::Done { signed_out, redirect: to, frames, cookies, ui_locales })) => {
-            let locales = preferred_locales(ui_locales.as_deref(), &headers);
+            let locales = preferred_locales(ui_locales.as_deref(), headers);
             let mut page = LoggedOutPage::new(signed_out);
             page.frames = frames;
             page.continue_to = to.map(|to| to.url());

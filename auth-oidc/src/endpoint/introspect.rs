@@ -26,10 +26,10 @@ use crate::token::refresh::{RefreshFamily, Standing};
 use crate::token::requested_claims::RequestedClaims;
 use crate::token::{OutgoingToken, sign, sign_later};
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     // Without credentials a caller learns nothing, not even what is wrong (RFC 7662 §2.1).
     let malformed = |error| Refusal { error: ErrorCode::InvalidClient, basic: true, ..error };
-    let channel = match BackChannel::open(provider, &request, malformed).await {
+    let channel = match BackChannel::open(provider, request, malformed).await {
         Ok(channel) => channel,
         Err(response) => return response,
     };

@@ -18,9 +18,9 @@ use crate::endpoint::budget::Budget;
 use crate::endpoint::path;
 use crate::provider::Provider;
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     let headers = request.headers();
-    let form = match parameters(&request) {
+    let form = match parameters(request) {
         Ok(form) => form,
         Err(error) => return provider.error_page(&error.into(), headers),
     };
@@ -37,7 +37,7 @@ pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
     if request.method() == Method::GET {
         return shown.page(StatusCode::OK, None, None).await;
     }
-    let source = provider.source(&request);
+    let source = provider.source(request);
     let answer = match form.get("action") {
         Some("cancel") => Err(Reject::access_denied("the person chose not to sign in")),
         Some("continue") => match signed_in(&challenge, client.as_ref()) {

@@ -10,9 +10,9 @@ use crate::endpoint::answer::parameters;
 use crate::endpoint::path;
 use crate::provider::Provider;
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     let headers = request.headers();
-    let form = match parameters(&request) {
+    let form = match parameters(request) {
         Ok(form) => form,
         Err(error) => return provider.error_page(&error.into(), headers),
     };

@@ -25,7 +25,7 @@ use auth_core::Issuer;
 use auth_core::http::{CorsPolicy, Request, Response, Route, text};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 
 use crate::provider::Provider;
 
@@ -116,15 +116,11 @@ pub(crate) async fn answer(
     request: Request,
 ) -> Response {
     let cors = cors(provider, operation);
-    // For pages, which speak the person's language, and for scripts; the rest looks at none of them.
-    let headers = match is_page(operation) || request.headers().contains_key(header::ORIGIN) {
-        true => request.headers().clone(),
-        false => HeaderMap::new(),
-    };
-    let endpoint = answer_by(provider, operation, request);
-    let mut response = guard::guarded(provider, operation, &headers, endpoint).await;
+    let headers = request.headers();
+    let endpoint = answer_by(provider, operation, &request);
+    let mut response = guard::guarded(provider, operation, headers, endpoint).await;
     if let Some(cors) = cors {
-        cors.apply(&headers, response.headers_mut());
+        cors.apply(headers, response.headers_mut());
     }
     response
 }
@@ -134,7 +130,7 @@ pub(crate) async fn answer(
 fn answer_by<'a>(
     provider: &'a Provider,
     operation: &'static str,
-    request: Request,
+    request: &'a Request,
 ) -> BoxFuture<'a, Response> {
     match operation {
         "authorize" => authorize::answer(provider, request).boxed(),

@@ -24,16 +24,16 @@ struct Pushed {
     expires_in: u64,
 }
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     if request.body().len() > MAX_LEN {
         let text = "the authorization request is longer than 16 KiB";
         return provider.refuse(&Refusal::invalid_request(text));
     }
-    let channel = match BackChannel::open(provider, &request, identity).await {
+    let channel = match BackChannel::open(provider, request, identity).await {
         Ok(channel) => channel,
         Err(response) => return response,
     };
-    let source = provider.source(&request);
+    let source = provider.source(request);
     let push = Push {
         asks: authenticate::asks(&channel.request().presented),
         request: channel.request(),

@@ -22,8 +22,8 @@ use crate::token::grant::Grant;
 use crate::token::liveness;
 use crate::token::presented::{PresentedAccess, PresentedToken};
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let channel = match BackChannel::open(provider, &request, identity).await {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
+    let channel = match BackChannel::open(provider, request, identity).await {
         Ok(channel) => channel,
         Err(response) => return response,
     };

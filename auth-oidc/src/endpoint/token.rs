@@ -12,8 +12,8 @@ use crate::grant::{ClientCredentials, RedeemCode, Refresh};
 use crate::provider::Provider;
 use crate::refusal::{ErrorCode, Refusal};
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let channel = match BackChannel::open(provider, &request, identity).await {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
+    let channel = match BackChannel::open(provider, request, identity).await {
         Ok(channel) => channel,
         Err(response) => return response,
     };

@@ -15,8 +15,8 @@ use crate::token::claims::{ClaimRequest, active_identity};
 use crate::token::presented::PresentedAccess;
 use crate::token::{OutgoingToken, sign, sign_later};
 
-pub(super) async fn answer(provider: &Provider, request: Request) -> Response {
-    let token = match token(provider, &request) {
+pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
+    let token = match token(provider, request) {
         Ok(token) => token,
         Err(response) => return response,
     };

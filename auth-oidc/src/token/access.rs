@@ -9,7 +9,7 @@ use auth_core::seal::{Artefact, Handle, HandleDigest, Lineage};
 use auth_core::store::{Main, Write};
 use auth_core::{ClientId, GrantId, Identity, Scopes, SessionId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::client::{AccessTokenFormat, ClaimTarget, Client, SubjectType};
 use crate::provider::Config;
@@ -174,45 +174,35 @@ impl AccessRequest<'_> {
     fn jwt(
         &self,
         audience: Vec<String>,
-        mut claims: Map<String, Value>,
+        others: Map<String, Value>,
         expires_in: Duration,
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Issued, Need> {
-        let jti = token_id(cx);
-        let client_id = &self.client.client_id;
         let issuer = cx.tenant.issuer.as_str();
-        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        put("iss", json!(issuer));
-        put(
-            "aud",
-            match audience.as_slice() {
-                [] => json!(issuer),
-                [one] => json!(one),
-                many => json!(many),
-            },
-        );
-        put("client_id", json!(client_id));
-        put("iat", json!(cx.now.as_secs()));
-        put("exp", json!(cx.now.saturating_add(expires_in).as_secs()));
-        put("jti", json!(jti));
-        put("scope", json!(self.scope.to_string()));
+        let client_id = &self.client.client_id;
+        let sign_in = self.granted.map(|(_, grant, _)| &grant.sign_in);
         let Generations { client, subject, consent } = self.generations;
-        put("gen", json!([client, subject, consent]));
-        match self.granted {
-            Some((id, grant, _)) => {
-                put("sub", json!(grant.sign_in.subject));
-                put("gid", json!(id));
-                put("sid", json!(grant.sign_in.sid));
-                put("auth_time", json!(grant.sign_in.auth_time.as_secs()));
-                if let Some(acr) = &grant.sign_in.acr {
-                    put("acr", json!(acr));
-                }
-            }
-            None => {
-                put("sub", json!(client_id));
-            }
-        }
+        let claims = JwtClaims {
+            iss: issuer,
+            aud: match audience.as_slice() {
+                [] => Audience::One(issuer),
+                [one] => Audience::One(one),
+                many => Audience::Many(many),
+            },
+            client_id,
+            sub: sign_in.map_or(client_id.as_str(), |sign_in| sign_in.subject.as_str()),
+            iat: cx.now.as_secs(),
+            exp: cx.now.saturating_add(expires_in).as_secs(),
+            jti: token_id(cx),
+            scope: self.scope,
+            generations: [client, subject, consent],
+            gid: self.granted.map(|(id, ..)| id),
+            sid: sign_in.map(|sign_in| sign_in.sid),
+            auth_time: sign_in.map(|sign_in| sign_in.auth_time.as_secs()),
+            acr: sign_in.and_then(|sign_in| sign_in.acr.as_deref()),
+            others,
+        };
         let algorithm = self.config.tokens.signing_algorithm;
         let token = match self.at_once {
             true => OutgoingToken::Whole(sign(self.keys, algorithm, TYP, &claims, facts, cx)?),
@@ -220,6 +210,40 @@ impl AccessRequest<'_> {
         };
         Ok(Issued { token, expires_in, write: None })
     }
+}
+
+/// RFC 9068 §2.2, and what is ours.
+#[derive(Serialize)]
+struct JwtClaims<'a> {
+    iss: &'a str,
+    aud: Audience<'a>,
+    client_id: &'a ClientId,
+    sub: &'a str,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    scope: &'a Scopes,
+    #[serde(rename = "gen")]
+    generations: [u64; 3],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gid: Option<GrantId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    /// None of the names above.
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// RFC 7519 §4.1.3.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Many(&'a [String]),
 }
 
 /// What a value of this client, grant, session and subject descends from.

@@ -1,12 +1,15 @@
 //! Id tokens (OpenID Connect Core §2, §3.1.3.6).
 
+use std::borrow::Cow;
+
 use auth_core::decision::{Cx, Facts, Need};
 use auth_core::keys::{PublishedKeys, SigningAlgorithm};
-use auth_core::{Identity, Scopes, Secret};
+use auth_core::{ClientId, Identity, Scopes, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::client::encryption::encrypt;
 use crate::client::{ClaimTarget, Client};
@@ -70,7 +73,7 @@ impl IdTokenRequest<'_> {
         registered.unwrap_or(self.config.tokens.signing_algorithm)
     }
 
-    fn claims(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Map<String, Value>, Need> {
+    fn claims(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<IdTokenClaims<'_>, Need> {
         let request = ClaimRequest {
             config: self.config,
             client: self.client,
@@ -80,39 +83,56 @@ impl IdTokenRequest<'_> {
             of_scopes: self.release == Release::Scopes,
             requested: Some(&self.grant.claims),
         };
-        let mut claims = request.claims(facts)?;
-        claims.extend(without_reserved(&self.grant.extra.id_token));
-        let jti = token_id(cx);
+        let mut others = request.claims(facts)?;
+        others.extend(without_reserved(&self.grant.extra.id_token));
         let sign_in = &self.grant.sign_in;
-        let client_id = &self.client.client_id;
-        let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        put("iss", json!(cx.tenant.issuer.as_str()));
-        put("sub", json!(self.config.subject_for(self.client, &sign_in.subject)?));
-        put("aud", json!(client_id));
-        put("azp", json!(client_id));
-        put("iat", json!(cx.now.as_secs()));
         let expires_at = cx.now.saturating_add(self.config.tokens.id_token_lifetime);
-        put("exp", json!(expires_at.as_secs()));
-        put("jti", json!(jti));
-        put("sid", json!(self.config.sid_for(self.client, &sign_in.sid)?));
-        put("auth_time", json!(sign_in.auth_time.as_secs()));
-        let algorithm = self.algorithm();
-        for (name, of) in [("at_hash", self.access_token), ("c_hash", self.code)] {
-            if let Some(of) = of {
-                put(name, json!(left_half(algorithm, of.expose())));
-            }
-        }
-        if let Some(nonce) = self.nonce {
-            put("nonce", json!(nonce));
-        }
-        if let Some(acr) = &sign_in.acr {
-            put("acr", json!(acr));
-        }
-        if !sign_in.amr.is_empty() {
-            put("amr", json!(sign_in.amr));
-        }
-        Ok(claims)
+        let hash = |of: Option<&Secret>| of.map(|of| left_half(self.algorithm(), of.expose()));
+        Ok(IdTokenClaims {
+            iss: cx.tenant.issuer.as_str().to_owned(),
+            sub: self.config.subject_for(self.client, &sign_in.subject)?,
+            aud: &self.client.client_id,
+            azp: &self.client.client_id,
+            iat: cx.now.as_secs(),
+            exp: expires_at.as_secs(),
+            jti: token_id(cx),
+            sid: self.config.sid_for(self.client, &sign_in.sid)?,
+            auth_time: sign_in.auth_time.as_secs(),
+            at_hash: hash(self.access_token),
+            c_hash: hash(self.code),
+            nonce: self.nonce,
+            acr: sign_in.acr.as_deref(),
+            amr: &sign_in.amr,
+            others,
+        })
     }
+}
+
+/// OpenID Connect Core §2, §3.3.2.11.
+#[derive(Serialize)]
+struct IdTokenClaims<'a> {
+    iss: String,
+    sub: Cow<'a, str>,
+    aud: &'a ClientId,
+    azp: &'a ClientId,
+    iat: u64,
+    exp: u64,
+    jti: String,
+    sid: Cow<'a, str>,
+    auth_time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    amr: &'a [String],
+    /// None of the names above.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// The left half of a token's or code's hash, by the hash of the id token's algorithm (OpenID Connect Core

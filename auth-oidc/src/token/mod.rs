@@ -18,7 +18,6 @@ use auth_core::{KeyId, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
 
 /// A token on its way to the client.
 #[derive(Debug, Serialize)]
@@ -50,7 +49,7 @@ pub(crate) fn sign(
     keys: &PublishedKeys,
     algorithm: SigningAlgorithm,
     typ: &str,
-    claims: &Map<String, Value>,
+    claims: &impl Serialize,
     facts: &Facts,
     cx: &Cx<'_>,
 ) -> Result<Secret, Need> {
@@ -71,7 +70,7 @@ pub(crate) fn sign_later(
     keys: &PublishedKeys,
     algorithm: SigningAlgorithm,
     typ: &str,
-    claims: &Map<String, Value>,
+    claims: &impl Serialize,
     cx: &mut Cx<'_>,
 ) -> Result<OutgoingToken, Need> {
     let sign = to_sign(keys, algorithm, typ, claims, cx)?;
@@ -82,13 +81,14 @@ fn to_sign(
     keys: &PublishedKeys,
     algorithm: SigningAlgorithm,
     typ: &str,
-    claims: &Map<String, Value>,
+    claims: &impl Serialize,
     cx: &Cx<'_>,
 ) -> Result<Sign, Unavailable> {
     let key = keys
         .active(algorithm, cx.now)
         .ok_or_else(|| Unavailable::NoKey(KeyId::from(algorithm.name())))?;
-    Ok(Sign::new(key.kid.clone(), signing_input(key, typ, claims)))
+    let input = signing_input(key, typ, claims);
+    Ok(Sign::new(key.kid.clone(), input.map_err(|error| Unavailable::Defect(error.into()))?))
 }
 
 /// A token identifier: 48 bits of time, then 80 random ones, so that they sort by when they were made.

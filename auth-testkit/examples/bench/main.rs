@@ -2,10 +2,10 @@
 //!
 //! Ours is a provider on the store in memory, mounted on axum with one worker thread; the peer is
 //! oidc-provider on Node.js 22 with a store in memory (interop/peer), with the same keys. The floor is a
-//! bare axum handler that makes the same statements on a map, as many signatures, hashes and random
-//! numbers, and answers as much. All three are called over HTTP/1.1 by the same callers, by turns, in one run.
-//! CPU time is that of all threads of the server; of several batches the median counts. Nobody hashes a
-//! password: every one is right.
+//! bare axum handler that makes the same statements on a map and the same signatures, hashes and seals as
+//! the values that travel need, and gives the same answers. All three are called over HTTP/1.1 by the same
+//! callers, by turns, in one run. CPU time is that of all threads of the server; of several batches the
+//! median counts. Nobody hashes a password: every one is right.
 //!
 //! The quickstart and the peer are then started as programs of their own: how fast, and how large they get.
 //!

@@ -58,8 +58,9 @@ impl fmt::Display for Report {
             "CPU time of the server for one operation, over HTTP/1.1, with 16 callers at once, each with \
              refresh tokens of 64 grants, which it uses in turn, and the store in memory: of this provider on \
              axum with one worker thread; of oidc-provider {} on Node.js 22; and of a bare axum handler that \
-             makes the same statements, signatures and answers. All in one run, by turns. Statements are round \
-             trips to the store.\n",
+             makes the same statements and signatures, the hashes and seals that the values of requests and \
+             answers need, and the same answers. All in one run, by turns. Statements are round trips to the \
+             store.\n",
             self.peer
         )?;
         writeln!(

@@ -1,8 +1,8 @@
 //! What an operation costs this process beyond its floor, on each durable backend.
 //!
 //! Ours is a provider, mounted on axum. The floor is a bare axum handler, called the same way, that makes the
-//! store statements which ours was seen to make, by the bare driver of the database; as many signatures and
-//! hashes; and an answer of the same size. On SQLite it commits on a thread for blocking work, since a commit
+//! store statements which ours was seen to make, by the bare driver of the database; the same signatures, hashes and
+//! seals; and gives the same answer. On SQLite it commits on a thread for blocking work, since a commit
 //! waits for the disk and a server must not. Each of its commits is a transaction, while ours puts those that
 //! wait at the same time into one. Both run in turn, in one run, on one database, served over HTTP
 //! by one worker thread: to as many callers at once as keep it busy, and to one. CPU time is that of this

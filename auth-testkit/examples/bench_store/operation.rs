@@ -2,7 +2,7 @@
 
 use auth_core::http::{Listener, Request, dispatch};
 use bytes::Bytes;
-use http::{Response, header};
+use http::Response;
 
 use crate::scene::{
     Failure, Scene, Session, authorization, client_credentials, code_of, introspection, redemption,
@@ -106,10 +106,8 @@ impl Operation {
         };
         let mut steps = vec![step(second).await?];
         if self == Self::CodeFlow {
-            let mut headers = http::HeaderMap::new();
-            let location = steps[0].location.as_deref().ok_or("there is no redirect")?;
-            headers.insert(header::LOCATION, location.parse()?);
-            steps.push(step(redemption(&code_of(&headers)?)?).await?);
+            let code = code_of(steps[0].response.headers())?;
+            steps.push(step(redemption(&code)?).await?);
         }
         Ok(steps)
     }

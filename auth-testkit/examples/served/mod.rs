@@ -2,5 +2,6 @@
 
 pub(crate) mod callers;
 pub(crate) mod cpu;
+pub(crate) mod cryptography;
 pub(crate) mod floor;
 pub(crate) mod recorded;

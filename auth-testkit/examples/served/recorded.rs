@@ -10,11 +10,10 @@ use auth_core::store::{
     Batch, CommitError, Committed, Key, Page, Queue, Record, Scan, Store, StoreError, Sweep, Swept,
     TenantId, Timestamp,
 };
-use bytes::Bytes;
-use http::header;
 use serde_json::Value;
 
 use crate::scene::Failure;
+use crate::served::cryptography::Cryptography;
 
 /// One round trip to a store.
 #[derive(Debug, Clone)]
@@ -30,9 +29,8 @@ pub(crate) struct Step {
     pub(crate) statements: Vec<Statement>,
     /// Whose signatures its answer has.
     pub(crate) signatures: Vec<SigningAlgorithm>,
-    pub(crate) location: Option<String>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: Bytes,
+    pub(crate) cryptography: Cryptography,
+    pub(crate) response: Response,
 }
 
 impl Step {
@@ -48,17 +46,12 @@ impl Step {
         if !status.is_success() && !status.is_redirection() {
             return Err(format!("a request was refused: {status}").into());
         }
-        let text = |name| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
-        };
         let step = Self {
-            request,
             statements: recorder.take(),
             signatures: signatures(response.body()),
-            location: text(header::LOCATION),
-            content_type: text(header::CONTENT_TYPE),
-            body: response.body().clone(),
+            cryptography: Cryptography::of(&request, &response),
+            response: response.clone(),
+            request,
         };
         Ok((step, response))
     }

@@ -51,7 +51,7 @@ fn signed(key: &SigningKey, header: &str, payload: &str) -> String {
 }
 
 fn token(key: &SigningKey) -> String {
-    let input = signing_input(&published(key), "JWT", &claims());
+    let input = signing_input(&published(key), "JWT", &claims()).unwrap();
     let signature = key.sign(input.as_bytes()).unwrap();
     format!("{input}.{}", encode(signature))
 }

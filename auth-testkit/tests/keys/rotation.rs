@@ -78,7 +78,7 @@ impl Deployment {
     async fn signs(&self, replica: &LocalKeys, kid: &KeyId) -> bool {
         let keys = self.keys(replica).await;
         let Some(key) = keys.find(kid.as_str()) else { return false };
-        let input = signing_input(key, "JWT", &claims());
+        let input = signing_input(key, "JWT", &claims()).unwrap();
         let signature = replica.sign(self.tenant.id, kid, input.as_bytes()).await.unwrap();
         let token = format!("{input}.{}", encode(signature));
         assert!(verified_elsewhere(&token, &key.jwk, key.algorithm));
