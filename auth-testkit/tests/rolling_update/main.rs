@@ -136,7 +136,8 @@ async fn a_session_is_known_to_both_versions() {
             there.redeem(&code).await;
             // Ended at one, it is ended at the other.
             there.sign_out().await;
-            assert!(here.code_without_a_page().await.is_none());
+            let refused = here.code_without_a_page().await.expect_err("the session has ended");
+            assert!(refused.as_str().contains("error=login_required"), "{refused}");
         }
     })
     .await;

@@ -150,10 +150,14 @@ fn log(shared: &Shared) -> String {
 
 /// Starts an earlier version's program and waits until it answers.
 async fn run(program: &Path, shared: &Shared, address: SocketAddr) -> Earlier {
-    let earlier = start(program, shared, address);
+    let mut earlier = start(program, shared, address);
     let discovery = format!("http://{address}/.well-known/openid-configuration");
     for _ in 0..400 {
-        if Browser::new().get(&discovery).await.is_ok_and(|reply| reply.status == 200) {
+        let answers = Browser::new().get(&discovery).await.is_ok_and(|reply| reply.status == 200);
+        // Somebody else may answer at its address.
+        let status = earlier.0.try_wait().unwrap();
+        assert!(status.is_none(), "the earlier version has ended:\n{}", log(shared));
+        if answers {
             return earlier;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

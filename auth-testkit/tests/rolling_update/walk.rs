@@ -129,11 +129,11 @@ impl<'a> Walk<'a> {
         panic!("one page after another");
     }
 
-    /// A code by the session and the remembered consent alone; `None` if the answer is an error.
-    pub async fn code_without_a_page(&self) -> Option<String> {
+    /// A code by the session and the remembered consent alone, or the answer that has none.
+    pub async fn code_without_a_page(&self) -> Result<String, Url> {
         let reply = self.get(&self.authorization("openid", Some("none"))).await;
         match self.follow(reply).await {
-            Ok(callback) => code(&callback),
+            Ok(callback) => code(&callback).ok_or(callback),
             Err(page) => panic!("a page: {}", page.text()),
         }
     }
