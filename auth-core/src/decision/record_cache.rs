@@ -1,11 +1,11 @@
 //! [`RecordCache`]: configuration that was read a moment ago, and what records say that were read before.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use auth_store::{Key, Record, TenantId, Timestamp, When, Write};
+use foldhash::HashMap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 

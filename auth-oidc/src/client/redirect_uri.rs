@@ -49,7 +49,9 @@ impl RedirectUri {
         if text.contains('#') {
             return Err(Invalid::Fragment);
         }
-        if text.contains(['\\', '*', '<', '>', '"', '`', '{', '}', '|', '^']) {
+        let ambiguous =
+            |b| matches!(b, b'\\' | b'*' | b'<' | b'>' | b'"' | b'`' | b'{' | b'}' | b'|' | b'^');
+        if text.bytes().any(ambiguous) {
             return Err(Invalid::Characters);
         }
         match url.scheme() {
@@ -70,8 +72,9 @@ impl RedirectUri {
         if serialised != text && serialised.strip_suffix('/') != Some(text) {
             return Err(Invalid::Ambiguous);
         }
-        let lower = text.to_ascii_lowercase();
-        if ["%2e", "%2f", "%5c", "%00", "%0a", "%0d"].iter().any(|e| lower.contains(e)) {
+        let mut escapes = text.split('%').skip(1).filter_map(|rest| rest.get(..2));
+        let ambiguous = ["2e", "2f", "5c", "00", "0a", "0d"];
+        if escapes.any(|escape| ambiguous.iter().any(|it| it.eq_ignore_ascii_case(escape))) {
             return Err(Invalid::Ambiguous);
         }
         if let Some((name, _)) =

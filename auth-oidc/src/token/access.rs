@@ -25,7 +25,7 @@ pub(crate) struct AccessToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Subject>,
     pub(crate) scope: Scopes,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) audience: Vec<String>,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -33,7 +33,7 @@ pub(crate) struct AccessToken {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) claims: Map<String, Value>,
     pub(crate) generations: Generations,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) revoked: bool,
     #[serde(flatten)]
     pub(crate) unknown: Unknown,
@@ -260,4 +260,34 @@ pub(crate) fn lineage(
         lineage.subject = Some(Tag::subject(cx.tenant.id, subject.as_str()));
     }
     lineage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two members of one name would leave it to the reader which one counts.
+    #[test]
+    fn nobody_else_sets_a_claim_of_an_access_token() {
+        let (client, scope) = (ClientId::from("app"), Scopes::parse("openid").unwrap());
+        let claims = JwtClaims {
+            iss: "",
+            aud: Audience::One(""),
+            client_id: &client,
+            sub: "u-1",
+            iat: 0,
+            exp: 0,
+            jti: String::new(),
+            scope: &scope,
+            generations: [0; 3],
+            gid: Some(GrantId::from_bytes([1; 16])),
+            sid: Some(SessionId::from_bytes([1; 16])),
+            auth_time: Some(0),
+            acr: Some("1"),
+            others: Map::new(),
+        };
+        let Value::Object(claims) = serde_json::to_value(claims).unwrap() else { panic!("a map") };
+        assert_eq!(claims.len(), 13);
+        assert_eq!(without_reserved(&claims), Map::new());
+    }
 }

@@ -26,19 +26,19 @@ pub(crate) struct AuthorizationCode {
     pub(crate) nonce: Option<String>,
     /// What was granted.
     pub(crate) scope: Scopes,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) audience: Vec<String>,
     /// Claims that were asked for one by one, and granted.
     #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub(crate) claims: RequestedClaims,
     #[serde(flatten)]
     pub(crate) sign_in: SignIn,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ExtraClaims::is_empty")]
     pub(crate) extra: ExtraClaims,
     pub(crate) generations: Generations,
     pub(crate) expires_at: Timestamp,
     /// Redeemed, or burnt by an attempt that failed: in either case it is worth nothing any more.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) used: bool,
     /// Its grant is there already: an access token came with the code.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

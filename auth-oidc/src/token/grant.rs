@@ -20,18 +20,18 @@ pub(crate) struct Grant {
     pub(crate) sign_in: SignIn,
     pub(crate) scope: Scopes,
     /// Resources that its access tokens are for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) audience: Vec<String>,
     /// Claims that were asked for one by one.
     #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub(crate) claims: RequestedClaims,
     /// Claims that the consent's answer added.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ExtraClaims::is_empty")]
     pub(crate) extra: ExtraClaims,
     /// The generations of client and subject that it was made in.
     pub(crate) generations: Generations,
     /// Nothing of it is good any more.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) revoked: bool,
     pub(crate) created_at: Timestamp,
     /// The end of its last token.
@@ -49,7 +49,7 @@ pub(crate) struct SignIn {
     pub(crate) auth_time: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) acr: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) amr: Vec<String>,
 }
 
@@ -60,6 +60,12 @@ pub(crate) struct ExtraClaims {
     pub(crate) id_token: Map<String, Value>,
     #[serde(default)]
     pub(crate) access_token: Map<String, Value>,
+}
+
+impl ExtraClaims {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.id_token.is_empty() && self.access_token.is_empty()
+    }
 }
 
 /// In which generation of its parents something was issued.

@@ -145,3 +145,34 @@ fn left_half(algorithm: SigningAlgorithm, token: &str) -> String {
     let hash = digest::digest(hash, token.as_bytes());
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two members of one name would leave it to the reader which one counts.
+    #[test]
+    fn nobody_else_sets_a_claim_of_an_id_token() {
+        let (client, amr) = (ClientId::from("app"), ["pwd".to_owned()]);
+        let claims = IdTokenClaims {
+            iss: String::new(),
+            sub: "u-1".into(),
+            aud: &client,
+            azp: &client,
+            iat: 0,
+            exp: 0,
+            jti: String::new(),
+            sid: "s-1".into(),
+            auth_time: 0,
+            at_hash: Some(String::new()),
+            c_hash: Some(String::new()),
+            nonce: Some("n"),
+            acr: Some("1"),
+            amr: &amr,
+            others: Map::new(),
+        };
+        let Value::Object(claims) = serde_json::to_value(claims).unwrap() else { panic!("a map") };
+        assert_eq!(claims.len(), 14);
+        assert_eq!(without_reserved(&claims), Map::new());
+    }
+}

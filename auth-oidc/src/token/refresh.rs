@@ -19,7 +19,7 @@ pub(crate) struct RefreshFamily {
     /// Of the head.
     pub(crate) head: String,
     /// Used tokens whose grace window may be open, newest last.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) used: Vec<UsedToken>,
     /// Without use, the family ends here.
     pub(crate) idle_until: Timestamp,
