@@ -136,10 +136,13 @@ fn call(operation: Operation, callers: &mut [Caller], calls: usize) -> Result<()
             for (caller, request) in callers.iter_mut().zip(&requests) {
                 caller.send(operation, request.as_ref().unwrap())?;
             }
-            requests = Vec::new();
-            for caller in callers.iter_mut() {
-                requests.push(caller.receive(operation)?);
-            }
+            // As in `Callers::receive`.
+            requests = callers
+                .iter_mut()
+                .rev()
+                .map(|caller| caller.receive(operation))
+                .collect::<Result<_, _>>()?;
+            requests.reverse();
         }
     }
     Ok(())

@@ -46,9 +46,11 @@ impl Callers {
         Ok(())
     }
 
-    /// Reads as many answers, one for each client.
+    /// Reads as many answers, one for each client. It waits for the last one first: to be woken by each of them
+    /// would cost the server some 10 microseconds an answer, if it is slow enough for the clients to sleep.
     pub(crate) fn receive(&mut self, count: usize) -> Result<Vec<Response<Bytes>>, Failure> {
-        self.0.iter_mut().take(count).map(read).collect()
+        let answers = self.0.iter_mut().take(count).rev().map(read).collect::<Result<Vec<_>, _>>();
+        answers.map(|answers| answers.into_iter().rev().collect())
     }
 }
 
