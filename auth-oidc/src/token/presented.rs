@@ -93,18 +93,16 @@ impl PresentedAccess {
             }
         };
         let parents_are_good = match lineage.grant {
-            // Whose it is, the grant knows as well.
+            // Whose it is, the grant knows as well; and its generations are those of now.
             Some(_) => liveness::live_grant(&lineage, facts, now)?.is_some_and(|grant| {
                 token.requested.clone_from(&grant.value.claims);
                 token.subject.as_ref() == Some(&grant.value.sign_in.subject)
                     && token.client_id == grant.value.client_id
+                    && generations == grant.value.generations
             }),
-            None => true,
+            None => liveness::generations_admit(&lineage, generations, facts)?,
         };
-        let good = now < token.expires_at
-            && parents_are_good
-            && liveness::generations_admit(&lineage, generations, facts)?;
-        Ok(good.then_some(token))
+        Ok((now < token.expires_at && parents_are_good).then_some(token))
     }
 }
 
