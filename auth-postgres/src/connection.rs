@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use auth_store::within;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, Socket, Statement as Prepared};
@@ -49,6 +50,13 @@ pub(crate) struct Timeouts {
     pub(crate) statement: Duration,
 }
 
+impl Timeouts {
+    /// How long a statement may wait for a lock: less than it may take, so that the server says what it was.
+    fn lock(self) -> Duration {
+        self.statement * 4 / 5
+    }
+}
+
 /// Every statement goes through an index, whatever is known of the tables: their statistics are those of some
 /// minutes ago, when a new database was empty. One plan serves all parameters, and is too small to be compiled.
 const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off";
@@ -74,9 +82,11 @@ impl Connector {
         if cache {
             // A pooler in between would refuse options; there the limit is kept on this side alone.
             let millis = timeouts.statement.as_millis();
+            let lock = timeouts.lock().as_millis();
             let before = config.get_options().unwrap_or_default().to_owned();
             // What the operator says of plans, in the URL, comes later and counts.
-            let options = format!("{PLANS} {before} -c statement_timeout={millis}");
+            let options =
+                format!("{PLANS} {before} -c statement_timeout={millis} -c lock_timeout={lock}");
             config.options(&options);
         }
         if config.get_application_name().is_none() {
@@ -93,6 +103,27 @@ impl Connector {
         };
         let prepared = self.cache.then(Known::default);
         Ok(Connection { client, prepared })
+    }
+
+    /// The same, content with a server that only reads.
+    pub(crate) fn to_any_server(&self) -> Self {
+        let mut to_any = self.clone();
+        to_any.config.target_session_attrs(TargetSessionAttrs::Any);
+        to_any
+    }
+
+    /// Asks the server to end what is under way on a connection, which nobody waits for any more: behind a pooler
+    /// it would wait for a lock without end.
+    pub(crate) fn cancel(&self, connection: &Connection) {
+        let (token, tls, limit) =
+            (connection.client.cancel_token(), self.tls.clone(), self.timeouts.connect);
+        tokio::spawn(within(limit, async move {
+            // Who cannot be asked has lost the connection as well.
+            drop(match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            });
+        }));
     }
 }
 

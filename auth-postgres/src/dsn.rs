@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::error::{OpenError, Peer};
 
@@ -66,18 +66,28 @@ impl Dsn {
     /// Decides whether connections are encrypted. They are, unless they stay on this machine; and what
     /// is encrypted is also verified, because encryption towards a stranger protects nothing.
     pub(crate) fn encrypted(&self, plaintext_permitted: bool) -> Result<bool, OpenError> {
-        let remote = self.config.get_hosts().iter().find(|host| !is_local(host));
-        match (self.encryption, remote) {
+        match (self.encryption, self.remote()) {
             (Some(true), _) => Ok(true),
             (None, None) | (Some(false), None) => Ok(false),
             (Some(false), Some(_)) if plaintext_permitted => Ok(false),
-            (Some(false), Some(host)) => Err(OpenError::Plaintext { host: shown(host) }),
+            (Some(false), Some(host)) => Err(OpenError::Plaintext { host }),
             (None, Some(_)) => Ok(!plaintext_permitted),
         }
     }
 
+    /// A server on another machine. `hostaddr` is where the driver connects to, whatever `host` says.
+    fn remote(&self) -> Option<String> {
+        let host = self.config.get_hosts().iter().find(|host| !is_local(host)).map(shown);
+        let address = || self.config.get_hostaddrs().iter().find(|address| !address.is_loopback());
+        host.or_else(|| address().map(IpAddr::to_string))
+    }
+
     pub(crate) fn peer(&self) -> Peer {
-        let hosts: Vec<String> = self.config.get_hosts().iter().map(shown).collect();
+        let addresses = self.config.get_hostaddrs().iter().map(IpAddr::to_string);
+        let hosts: Vec<String> = match self.config.get_hosts() {
+            [] => addresses.collect(),
+            hosts => hosts.iter().map(shown).collect(),
+        };
         let ports: Vec<String> = self.config.get_ports().iter().map(u16::to_string).collect();
         let host = match ports.as_slice() {
             [] => hosts.join(","),
@@ -92,6 +102,9 @@ impl Dsn {
     pub(crate) fn config(&self, encrypted: bool) -> Config {
         let mut config = self.config.clone();
         config.ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable });
+        // Of each connection, not of the first one alone: a standby that a name leads to one day, or a primary that
+        // comes back as one, would say that a revoked token is good.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config
     }
 }
@@ -128,6 +141,15 @@ mod tests {
         assert!(!encrypted("postgres://u@127.0.0.1:5432/d", false).unwrap());
         assert!(!encrypted("postgres://u@localhost,[::1]/d", false).unwrap());
         assert!(!encrypted("host=/var/run/postgresql user=u", false).unwrap());
+        assert!(!encrypted("hostaddr=127.0.0.1 user=u", false).unwrap());
+        for elsewhere in [
+            "hostaddr=10.0.0.5 user=u",
+            "host=localhost hostaddr=10.0.0.5 user=u",
+            "host=db.example hostaddr=127.0.0.1 user=u",
+            "postgres://u@localhost/d?hostaddr=10.0.0.5",
+        ] {
+            assert!(encrypted(elsewhere, false).unwrap(), "{elsewhere}");
+        }
     }
 
     #[test]
@@ -141,6 +163,10 @@ mod tests {
             );
             assert!(!dsn.encrypted(true).unwrap());
         }
+        let dsn = Dsn::parse("hostaddr=10.0.0.5 user=u sslmode=disable").unwrap();
+        assert_eq!(dsn.peer().host, "10.0.0.5");
+        let refused = dsn.encrypted(false);
+        assert!(matches!(&refused, Err(OpenError::Plaintext { host }) if host == "10.0.0.5"));
         // One host of several is enough.
         let dsn = Dsn::parse("postgres://u@127.0.0.1,db.example/d?sslmode=disable").unwrap();
         assert!(matches!(dsn.encrypted(false), Err(OpenError::Plaintext { .. })));

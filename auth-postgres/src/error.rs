@@ -107,11 +107,45 @@ pub enum OpenError {
         /// What to do.
         remedy: &'static str,
     },
-    /// The server is a standby, or the role may only read.
-    #[error("{host} only reads: give the URL of the primary")]
+    /// The server is a standby.
+    #[error("{host} is a standby, which only reads: give the URL of the primary")]
+    Standby {
+        /// The server.
+        host: String,
+    },
+    /// Transactions only read unless they say otherwise.
+    #[error(
+        "`default_transaction_read_only` is on for the role `{role}` at {host}: ALTER ROLE {role} SET \
+         default_transaction_read_only = off, or the same for the database or the server"
+    )]
     ReadOnly {
         /// The server.
         host: String,
+        /// The role.
+        role: String,
+    },
+    /// The role may not use the tables that are there.
+    #[error(
+        "the role `{role}` may not use the tables in the schema `{schema}`: GRANT USAGE ON SCHEMA {schema} TO \
+         {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
+    )]
+    MayNotUse {
+        /// The role.
+        role: String,
+        /// The schema.
+        schema: String,
+        /// What the server says.
+        source: Source,
+    },
+    /// A pooler is in between that takes no settings of a connection.
+    #[error(
+        "the pooler at {host} takes no settings of a connection: say `statement_cache(false)`, as behind PgBouncer"
+    )]
+    Pooler {
+        /// The pooler.
+        host: String,
+        /// What it says.
+        source: Source,
     },
     /// The tables are not there, and were not to be made.
     #[error(
@@ -185,10 +219,18 @@ impl OpenError {
         let Some(code) = error.code() else {
             return if is_about_tls(&error) {
                 Self::Tls { host, source: error.into() }
+            } else if cause::<std::io::Error>(&error).is_none() {
+                // Not the network: it wants a password that the URL does not have, or a kind of proof that the driver
+                // does not know.
+                Self::Refused { host, role: peer.role.clone(), source: error.into() }
             } else {
                 Self::Unreachable { host, source: error.into() }
             };
         };
+        if *code == SqlState::PROTOCOL_VIOLATION && error.to_string().contains("startup parameter")
+        {
+            return Self::Pooler { host, source: error.into() };
+        }
         if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION]
             .contains(code)
         {
@@ -203,6 +245,18 @@ impl OpenError {
         }
         Self::Failed { host, source: error.into() }
     }
+}
+
+/// What led to it, if that is a `T`.
+fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let next = |error: &&'a (dyn StdError + 'static)| StdError::source(*error);
+    std::iter::successors(Some(error), next).find_map(|it| it.downcast_ref())
+}
+
+/// Whether the server takes no writes, which the driver asks each server that it connects to.
+pub(crate) fn only_reads(error: &tokio_postgres::Error) -> bool {
+    cause(error)
+        .is_some_and(|it: &std::io::Error| it.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// Whether TLS is what failed; the driver has no kind for it that can be matched.

@@ -84,7 +84,14 @@ pub(crate) async fn migrate(
     schema: &str,
     permitted: bool,
 ) -> Result<(), OpenError> {
-    let failed = |error: Error| OpenError::Failed { host: peer.host.clone(), source: error.into() };
+    let failed = |error: Error| match error.code() {
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::MayNotUse {
+            role: peer.role.clone(),
+            schema: schema.to_owned(),
+            source: error.into(),
+        },
+        _ => OpenError::Failed { host: peer.host.clone(), source: error.into() },
+    };
     if settled(look(client, schema).await.map_err(failed)?, schema)? {
         return Ok(());
     }

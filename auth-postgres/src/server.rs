@@ -53,8 +53,11 @@ pub(crate) async fn check(
     if found.version_number < 140_000 {
         return Err(OpenError::OldServer { host: host(), found: found.version });
     }
-    if found.recovering || found.read_only == "on" {
-        return Err(OpenError::ReadOnly { host: host() });
+    if found.recovering {
+        return Err(OpenError::Standby { host: host() });
+    }
+    if found.read_only == "on" {
+        return Err(OpenError::ReadOnly { host: host(), role: peer.role.clone() });
     }
     let wrong =
         |setting, found, remedy| OpenError::Setting { host: host(), setting, found, remedy };

@@ -15,7 +15,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::commits::Commits;
 use crate::connection::{Connector, Statement, Timeouts};
 use crate::connections::{Connections, Sharing};
-use crate::error::{NoConnection, OpenError, Peer};
+use crate::error::{NoConnection, OpenError, Peer, only_reads};
 use crate::options::PostgresOptions;
 use crate::row::{self, COLUMNS, WIDTH};
 use crate::{archive, scan, schema, server, tls};
@@ -144,7 +144,13 @@ impl PostgresStore {
             peer: options.dsn.peer(),
             statements: Statements::new(&options.schema),
         };
-        let first = connector.connect().await;
+        let first = match connector.connect().await {
+            // Any server that answers says why.
+            Err(NoConnection::Refused(error)) if only_reads(&error) => {
+                connector.to_any_server().connect().await
+            }
+            first => first,
+        };
         let mut first = first.map_err(|error| store.not_connected(error))?;
         server::check(&first.client, &store.peer, options.insecure_volatile).await?;
         schema::migrate(&mut first.client, &store.peer, &options.schema, options.migrate).await?;

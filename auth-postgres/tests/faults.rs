@@ -7,6 +7,7 @@ mod server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth_postgres::OpenError;
 use auth_store::{CommitError, Store, StoreError, TenantId};
 use server::{batch, commit, console, has, key, new_name, options, start};
 use testbed::Postgres;
@@ -106,13 +107,95 @@ async fn a_commit_that_takes_too_long_is_given_up_by_the_server() {
     commit(&store, &[2]).await.unwrap();
 }
 
+/// As behind a pooler, which takes no settings of a connection: the server knows no limit there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_does_not_go_on_at_the_server() {
+    let Some(server) = start("the end of what is given up", |setup| setup) else { return };
+    let schema = new_name();
+    let limited = options(server.url()).schema(&schema).connections(1, 1).statement_cache(false);
+    let store = limited.statement_timeout(Duration::from_millis(400)).connect().await.unwrap();
+    commit(&store, &[1]).await.unwrap();
+    let root = console(server.url()).await;
+    let lock = format!("BEGIN; LOCK TABLE {schema}.record IN EXCLUSIVE MODE");
+    root.batch_execute(&lock).await.unwrap();
+    let outcome = commit(&store, &[2]).await;
+    assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+    let begun = Instant::now();
+    while waiting(&server).await > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it still waits for the lock");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    root.batch_execute("ROLLBACK").await.unwrap();
+    assert!(!has(&store, 2).await);
+    commit(&store, &[2]).await.unwrap();
+}
+
+/// Whoever reads from a standby takes a token for good that was revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_comes_back_as_a_standby_is_not_used() {
+    let Some(mut server) = start("a primary that becomes a standby", |setup| setup) else { return };
+    let options = || options(server.url()).schema("auth");
+    let store = options().connect().await.unwrap();
+    commit(&store, &[1]).await.unwrap();
+    let again = options();
+    server.stop().unwrap();
+    let signal = server.folder().join("data/standby.signal");
+    std::fs::write(&signal, "").unwrap();
+    server.start_again().unwrap();
+    console(server.url()).await.query("SELECT 1", &[]).await.unwrap();
+    let read = store.get(TenantId::DEFAULT, &[key(1)]).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    let outcome = commit(&store, &[2]).await;
+    assert!(matches!(outcome, Err(CommitError::Unavailable(_))), "{outcome:?}");
+    let refused = again.connect().await.unwrap_err();
+    assert!(matches!(refused, OpenError::Standby { .. }), "{refused:?}");
+
+    server.stop().unwrap();
+    std::fs::remove_file(&signal).unwrap();
+    server.start_again().unwrap();
+    assert!(has(&store, 1).await);
+    commit(&store, &[2]).await.unwrap();
+}
+
+/// Nothing is half written, and what was open goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_begins_to_only_read_is_refused_until_it_writes() {
+    let Some(server) = start("a database that begins to only read", |setup| setup) else { return };
+    let store = options(server.url()).connect().await.unwrap();
+    commit(&store, &[1]).await.unwrap();
+    let root = console(server.url()).await;
+    let until = async |only_reads: &str, mut n: u64| {
+        let set = format!("ALTER SYSTEM SET default_transaction_read_only = {only_reads}");
+        root.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+        root.batch_execute(&set).await.unwrap();
+        root.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        let begun = Instant::now();
+        // Each takes a new one: what was committed may not be there.
+        while commit(&store, &[n]).await.is_ok() == (only_reads == "on") {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the setting is not seen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            n += 1;
+        }
+        n
+    };
+    let refused = until("on", 100).await;
+    let outcome = commit(&store, &[refused]).await;
+    assert!(matches!(outcome, Err(CommitError::Unavailable(_))), "{outcome:?}");
+    let committed = until("off", 1000).await;
+    assert!(has(&store, 1).await && has(&store, committed).await);
+    assert!(!has(&store, refused).await);
+}
+
+async fn waiting(server: &Postgres) -> i64 {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE application_name = 'auth-postgres' AND wait_event_type = 'Lock'";
+    console(server.url()).await.query_one(waiting, &[]).await.unwrap().get(0)
+}
+
 /// Waits until so many statements of the store wait for a lock. By a connection of its own: inside of a
 /// transaction the server shows what it showed before.
 async fn until_waiting(server: &Postgres, count: i64) {
-    let root = console(server.url()).await;
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-                   WHERE application_name = 'auth-postgres' AND wait_event_type = 'Lock'";
-    while root.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < count {
+    while waiting(server).await < count {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

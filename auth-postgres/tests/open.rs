@@ -54,6 +54,10 @@ async fn what_is_wrong_with_a_url_is_named() {
     let shown = format!("{:?}", options(server.url()));
     assert!(shown.contains("postgres") && !shown.contains("right-one"), "{shown}");
 
+    // Without a password it is not the network that is in the way.
+    let error = refused(options(&url_of(&server, "postgres", "postgres"))).await;
+    assert!(matches!(error, OpenError::Refused { .. }), "{error:?}");
+
     let bad = options(server.url()).schema("Not A Schema");
     assert!(matches!(refused(bad).await, OpenError::InvalidSchema(_)));
 
@@ -77,9 +81,15 @@ async fn a_server_that_would_break_the_contract_is_refused() {
         );
         root.batch_execute(&script).await.unwrap();
         let error = refused(options(&url_of(&server, role, "postgres"))).await;
-        match error {
-            OpenError::ReadOnly { .. } => assert_eq!(role, "reader"),
-            OpenError::Setting { setting: named, .. } => assert_eq!(named, setting),
+        match &error {
+            OpenError::ReadOnly { .. } => {
+                assert_eq!(role, "reader");
+                let remedy = "ALTER ROLE reader SET default_transaction_read_only = off";
+                assert!(error.to_string().contains(remedy), "{error}");
+                root.batch_execute(remedy).await.unwrap();
+                options(&url_of(&server, role, "postgres")).connect().await.unwrap();
+            }
+            OpenError::Setting { setting: named, .. } => assert_eq!(*named, setting),
             other => panic!("{other:?}"),
         }
     }
@@ -113,14 +123,14 @@ async fn replicas_that_start_at_once_make_the_tables_once() {
     let layouts = root.query_one(&format!("SELECT count(*) FROM {schema}.layout"), &[]).await;
     assert_eq!(layouts.unwrap().get::<_, i64>(0), 1);
     // Opening what is there needs no right to make anything.
-    let grant = format!(
-        "CREATE ROLE app LOGIN; GRANT USAGE ON SCHEMA {schema} TO app;
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO app"
-    );
-    root.batch_execute(&grant).await.unwrap();
-    let app = options(&url_of(&server, "app", "postgres")).schema(&schema);
-    let app = app.connect().await.unwrap();
-    commit(&app, &[2]).await.unwrap();
+    root.batch_execute("CREATE ROLE app LOGIN").await.unwrap();
+    let app = || options(&url_of(&server, "app", "postgres")).schema(&schema);
+    let error = refused(app()).await;
+    assert!(matches!(&error, OpenError::MayNotUse { role, .. } if role == "app"), "{error:?}");
+    let (_, remedy) =
+        error.to_string().split_once(": ").map(|(a, b)| (a.len(), b.to_owned())).unwrap();
+    root.batch_execute(&remedy).await.unwrap();
+    commit(&app().connect().await.unwrap(), &[2]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,6 +177,19 @@ async fn tables_of_another_version_or_program_are_told_apart() {
         .unwrap();
     let error = refused(options(server.url()).schema(&foreign)).await;
     assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_takes_no_settings_is_named() {
+    let Some(server) = start("opening behind PgBouncer", |setup| setup) else { return };
+    if testbed::component("opening behind PgBouncer", "AUTH_TEST_PGBOUNCER").is_none() {
+        return;
+    }
+    let bouncer = testbed::PgBouncer::start(server.url()).unwrap();
+    let error = refused(options(bouncer.url())).await;
+    let text = error.to_string();
+    assert!(matches!(error, OpenError::Pooler { .. }) && text.contains("statement_cache(false)"));
+    options(bouncer.url()).statement_cache(false).connect().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,7 +152,8 @@ impl PostgresSetup {
             arguments: self.arguments(&folder, address),
             account,
             log: folder.file("log"),
-            ready: "database system is ready to accept connections",
+            // Of a standby: read-only connections.
+            ready: "database system is ready to accept",
             end: "QUIT",
         })?;
         let password = self.password.as_ref().map(|password| format!(":{password}"));
