@@ -60,6 +60,7 @@
 //! | `maxmemory-policy` | `noeviction` | a full server throws records away; like this it refuses commits |
 //! | `appendonly` | `yes` | a crash loses what came after the last snapshot |
 //! | `appendfsync` | `always` | a crash loses the last second: a code that was redeemed is good again |
+//! | `no-appendfsync-on-rewrite` | `no` | a crash loses what came while the file was rewritten |
 //!
 //! [`RedisOptions::side_only`] needs the first of them and refuses records of class Main.
 //! [`RedisOptions::insecure_volatile_store`] takes anything.

@@ -114,9 +114,12 @@ async fn check(link: &Link, facts: &Facts, durability: Durability) -> Result<(),
         return Err(OpenError::Replica { address });
     }
     let needed: &[(&str, &str)] = match durability {
-        Durability::Acknowledged => {
-            &[("maxmemory-policy", "noeviction"), ("appendonly", "yes"), ("appendfsync", "always")]
-        }
+        Durability::Acknowledged => &[
+            ("maxmemory-policy", "noeviction"),
+            ("appendonly", "yes"),
+            ("appendfsync", "always"),
+            ("no-appendfsync-on-rewrite", "no"),
+        ],
         Durability::SideOnly => &[("maxmemory-policy", "noeviction")],
         Durability::Volatile => &[],
     };
@@ -155,7 +158,7 @@ struct Settings {
 
 impl Settings {
     async fn of(link: &Link, facts: &Facts) -> Result<Self, OpenError> {
-        let names = ["maxmemory-policy", "appendonly", "appendfsync"];
+        let names = ["maxmemory-policy", "appendonly", "appendfsync", "no-appendfsync-on-rewrite"];
         let answer = link.send(redis::cmd("CONFIG").arg("GET").arg(&names[..])).await;
         match answer {
             Ok(answer) => {
@@ -164,7 +167,7 @@ impl Settings {
                 let found = names.iter().filter_map(|name| Some((*name, told.get(*name)?.clone())));
                 Ok(Self { found: found.collect(), refused: None })
             }
-            // Without CONFIG the server still tells two of the three.
+            // Without CONFIG the server still tells two of them.
             Err(Failure::Refused(refused)) => {
                 let mut found = HashMap::new();
                 if let Some(policy) = facts.get("maxmemory_policy") {

@@ -97,7 +97,7 @@ impl RedisOptions {
     }
 
     /// Keeps records of class Side only, and refuses those of class Main: the server needs no
-    /// append-only file then, because losing such a record only refuses somebody.
+    /// append-only file then, because losing such a record makes nothing good that was used or revoked.
     ///
     /// This is the side of an [`auth_store::Tiered`].
     #[must_use]

@@ -36,6 +36,7 @@ async fn a_server_that_would_lose_records_is_refused() {
     for (setting, bad, good) in [
         ("maxmemory-policy", "allkeys-lru", "noeviction"),
         ("appendfsync", "everysec", "always"),
+        ("no-appendfsync-on-rewrite", "yes", "no"),
         ("appendonly", "no", "yes"),
     ] {
         server.command(&format!("config set {setting} {bad}")).unwrap();

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_store::{Store, TenantId, Timestamp, Write};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
@@ -114,7 +116,9 @@ impl JobWorker {
         let (tenant, key) = (lease.tenant, lease.found.key().raw());
         let site = Site { tenant, store: &*self.leases.store, now, key };
         let step = run(lease.value().job.clone(), site);
-        within(queue::TIME_LIMIT, step).await?
+        // What panics must not take the worker along, and one worker after the other.
+        let step = AssertUnwindSafe(within(queue::TIME_LIMIT, step)).catch_unwind().await;
+        step.map_err(|_| Unavailable::Defect("a step of the job panicked".into()))??
     }
 
     /// The next state of a job, with all that is written together with it.
@@ -222,5 +226,63 @@ impl Worker for JobWorker {
 impl fmt::Debug for JobWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("JobWorker").field(&self.known.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use auth_store::{Batch, Main, MemoryStore, Store, TenantId};
+    use futures_util::FutureExt;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::clock::{SystemClock, SystemEntropy};
+    use crate::decision::commit::commit_id;
+    use crate::job::enqueue;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Panics;
+
+    #[async_trait]
+    impl Job for Panics {
+        const NAME: &'static str = "panics";
+
+        async fn step(&mut self, _: &Site<'_>) -> Result<Step, Unavailable> {
+            panic!("as a job of somebody else may");
+        }
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Ends;
+
+    #[async_trait]
+    impl Job for Ends {
+        const NAME: &'static str = "ends";
+
+        async fn step(&mut self, _: &Site<'_>) -> Result<Step, Unavailable> {
+            Ok(Step::Done { writes: Vec::new(), events: Vec::new() })
+        }
+    }
+
+    #[test]
+    fn a_job_that_panics_takes_no_worker_along() {
+        let store = Arc::new(MemoryStore::new());
+        let (clock, entropy) = (SystemClock::default(), SystemEntropy::default());
+        let now = clock.now();
+        let mut rng = Rng::from_seed(&[1; 32]);
+        let batch = Batch::builder::<Main>(commit_id(&entropy).unwrap(), now)
+            .write(enqueue(&Panics, &mut rng, now))
+            .write(enqueue(&Ends, &mut rng, now))
+            .build()
+            .unwrap();
+        store.commit(TenantId::DEFAULT, &batch).now_or_never().unwrap().unwrap();
+        let worker = JobWorker::new(store, Arc::new(clock), Arc::new(entropy));
+        let worker = worker.register::<Panics>().register::<Ends>();
+        let worked = worker.run_once().now_or_never().unwrap().unwrap();
+        assert_eq!((worked.done, worked.failed), (1, 1), "{worked:?}");
+        // It is tried again, later.
+        let worked = worker.run_once().now_or_never().unwrap().unwrap();
+        assert_eq!((worked.done, worked.failed), (0, 0), "{worked:?}");
     }
 }
