@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_store::{Batch, CommitError, Key, Side, Timestamp, Write};
+use auth_store::{Batch, Class, CommitError, Key, Main, Side, Timestamp, Write};
 use futures_util::future::{try_join, try_join_all};
 use tracing::debug;
 
@@ -243,24 +243,34 @@ impl Driver {
         below: u64,
         keep_until: Timestamp,
     ) -> Result<Reservation, Unavailable> {
-        let add = Write::Add { key: key.clone(), n: 1, below: Some(below), keep_until };
-        let (id, now) = (commit_id(&*self.ports.entropy)?, self.ports.clock.now());
-        let batch = match key.class() {
-            auth_store::Class::Main => {
-                Batch::builder::<auth_store::Main>(id, now).write(add).build()?
-            }
-            auth_store::Class::Side => Batch::builder::<Side>(id, now).write(add).build()?,
-        };
-        match self.ports.store.commit(tenant.id, &batch).await {
-            Ok(committed) => {
-                Ok(Reservation::Granted(committed.counters.first().copied().unwrap_or(1)))
-            }
-            Err(CommitError::Full(_)) => Ok(Reservation::Full),
-            // A place taken twice at worst refuses once too often.
-            Err(CommitError::Unavailable(source) | CommitError::Unknown(source)) => {
-                Err(Unavailable::Store(source))
-            }
-            Err(other) => Err(Unavailable::Defect(other.into())),
+        let mut conflicts = 0;
+        loop {
+            let add = Write::Add { key: key.clone(), n: 1, below: Some(below), keep_until };
+            let (id, now) = (commit_id(&*self.ports.entropy)?, self.ports.clock.now());
+            let batch = match key.class() {
+                Class::Main => Batch::builder::<Main>(id, now).write(add).build()?,
+                Class::Side => Batch::builder::<Side>(id, now).write(add).build()?,
+            };
+            return match self.ports.store.commit(tenant.id, &batch).await {
+                Ok(committed) => {
+                    Ok(Reservation::Granted(committed.counters.first().copied().unwrap_or(1)))
+                }
+                Err(CommitError::Full(_)) => Ok(Reservation::Full),
+                // Not about the counter, which has no precondition: a database that locks met a deadlock.
+                Err(CommitError::Conflict(_)) => {
+                    conflicts += 1;
+                    if conflicts > Self::MAX_CONFLICTS {
+                        return Err(Unavailable::Contention { attempts: conflicts });
+                    }
+                    pause(&*self.ports.entropy, 2_u64.pow(conflicts)).await?;
+                    continue;
+                }
+                // A place taken twice at worst refuses once too often.
+                Err(CommitError::Unavailable(source) | CommitError::Unknown(source)) => {
+                    Err(Unavailable::Store(source))
+                }
+                Err(other) => Err(Unavailable::Defect(other.into())),
+            };
         }
     }
 

@@ -73,13 +73,14 @@ pub struct Cx<'a> {
     pub now: Timestamp,
     /// Randomness from the same seed in each run, until a conflict.
     pub rng: Rng,
+    seed: &'a Seed,
     /// What is signed when the request is permitted.
     deferred: Vec<DeferredSignature>,
 }
 
 impl<'a> Cx<'a> {
-    fn new(tenant: &'a Tenant, now: Timestamp, seed: &Arc<Seed>) -> Self {
-        Self { tenant, now, rng: Rng::drawn(seed), deferred: Vec::new() }
+    fn new(tenant: &'a Tenant, now: Timestamp, seed: &'a Arc<Seed>) -> Self {
+        Self { tenant, now, rng: Rng::drawn(seed), seed, deferred: Vec::new() }
     }
 
     /// Signs a text if the request is permitted, once that is decided and before it is committed.
@@ -92,14 +93,14 @@ impl<'a> Cx<'a> {
 
     /// Starts the batch of this decision.
     #[must_use]
-    pub fn batch(&mut self) -> BatchBuilder<Main> {
-        Batch::builder(self.rng.commit_id(), self.now)
+    pub fn batch(&self) -> BatchBuilder<Main> {
+        Batch::builder(self.seed.commit_id(), self.now)
     }
 
     /// Starts a batch of what may be lost, in place of the other.
     #[must_use]
-    pub fn side_batch(&mut self) -> BatchBuilder<Side> {
-        Batch::builder(self.rng.commit_id(), self.now)
+    pub fn side_batch(&self) -> BatchBuilder<Side> {
+        Batch::builder(self.seed.commit_id(), self.now)
     }
 }
 

@@ -13,7 +13,13 @@ use crate::clock::{Entropy, NoEntropy};
 #[derive(Debug)]
 pub(crate) struct Seed {
     entropy: Arc<dyn Entropy>,
-    drawn: OnceLock<Result<hmac::Key, NoEntropy>>,
+    drawn: OnceLock<Result<Drawn, NoEntropy>>,
+}
+
+#[derive(Debug)]
+struct Drawn {
+    key: hmac::Key,
+    commit_id: CommitId,
 }
 
 impl Seed {
@@ -32,17 +38,25 @@ impl Seed {
         }
     }
 
-    fn key(&self) -> Result<&hmac::Key, NoEntropy> {
+    /// The identity of the decision's commit; of no worth if the seed does not [check](Self::check).
+    pub(crate) fn commit_id(&self) -> CommitId {
+        self.drawn().map_or(CommitId::from_bytes([0; 16]), |drawn| drawn.commit_id)
+    }
+
+    fn drawn(&self) -> Result<&Drawn, NoEntropy> {
         let draw = || {
-            let mut seed = [0; 32];
-            self.entropy.fill(&mut seed)?;
-            Ok(key(&seed))
+            let mut bytes = [0; 32 + 16];
+            self.entropy.fill(&mut bytes)?;
+            let (seed, rest) = bytes.split_at(32);
+            let mut commit_id = [0; 16];
+            commit_id.copy_from_slice(rest);
+            Ok(Drawn { key: key(seed), commit_id: CommitId::from_bytes(commit_id) })
         };
         self.drawn.get_or_init(draw).as_ref().map_err(|cause| *cause)
     }
 }
 
-fn key(seed: &[u8; 32]) -> hmac::Key {
+fn key(seed: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, seed)
 }
 
@@ -74,24 +88,16 @@ impl Rng {
         Self { origin: Origin::Drawn(seed.clone()), counter: 0 }
     }
 
-    fn sign(&self, message: &[u8]) -> [u8; 32] {
+    fn block(&self, number: u64) -> [u8; 32] {
         let key = match &self.origin {
             Origin::Given(key) => Ok(key),
-            Origin::Drawn(seed) => seed.key(),
+            Origin::Drawn(seed) => seed.drawn().map(|drawn| &drawn.key),
         };
         let mut block = [0; 32];
         if let Ok(key) = key {
-            block.copy_from_slice(hmac::sign(key, message).as_ref());
+            block.copy_from_slice(hmac::sign(key, &number.to_be_bytes()).as_ref());
         }
         block
-    }
-
-    /// The identity of the decision's commit: another one for each seed, from bytes that [`bytes`](Self::bytes)
-    /// never gives.
-    pub(crate) fn commit_id(&self) -> CommitId {
-        let mut id = [0; 16];
-        id.copy_from_slice(&self.sign(b"commit")[..16]);
-        CommitId::from_bytes(id)
     }
 
     /// The next `N` bytes.
@@ -99,7 +105,7 @@ impl Rng {
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for chunk in bytes.chunks_mut(32) {
-            let block = self.sign(&self.counter.to_be_bytes());
+            let block = self.block(self.counter);
             chunk.copy_from_slice(&block[..chunk.len()]);
             self.counter += 1;
         }
@@ -116,6 +122,7 @@ impl fmt::Debug for Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemEntropy;
 
     #[test]
     fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
@@ -127,13 +134,28 @@ mod tests {
     }
 
     #[test]
-    fn each_seed_has_an_identity_of_its_own_which_leaves_the_bytes_as_they_are() {
-        let (mut a, b) = (Rng::from_seed(&[1; 32]), Rng::from_seed(&[1; 32]));
-        let first = a.commit_id();
-        assert_eq!(first, b.commit_id());
-        assert_ne!(first, Rng::from_seed(&[2; 32]).commit_id());
-        let bytes = a.bytes::<32>();
-        assert_eq!(bytes, Rng::from_seed(&[1; 32]).bytes::<32>());
-        assert_ne!(bytes[..16], *first.as_bytes());
+    fn each_seed_has_an_identity_of_its_own_which_no_byte_tells() {
+        let seed = || Arc::new(Seed::new(Arc::new(SystemEntropy::default())));
+        let (a, b) = (seed(), seed());
+        assert_eq!(a.commit_id(), a.commit_id());
+        assert_ne!(a.commit_id(), b.commit_id());
+        let bytes = Rng::drawn(&a).bytes::<32>();
+        assert_eq!(bytes, Rng::drawn(&a).bytes::<32>());
+        assert_ne!(bytes[..16], *a.commit_id().as_bytes());
+    }
+
+    #[test]
+    fn without_entropy_nothing_checks() {
+        #[derive(Debug)]
+        struct Broken;
+        impl Entropy for Broken {
+            fn fill(&self, _: &mut [u8]) -> Result<(), NoEntropy> {
+                Err(NoEntropy)
+            }
+        }
+        let seed = Arc::new(Seed::new(Arc::new(Broken)));
+        assert_eq!(seed.check(), Ok(()), "nothing was wanted of it");
+        let _ = seed.commit_id();
+        assert_eq!(seed.check(), Err(NoEntropy));
     }
 }

@@ -9,7 +9,7 @@ mod grant_type;
 pub(crate) mod keys;
 mod model;
 mod record;
-mod redirect_uri;
+pub(crate) mod redirect_uri;
 mod registry;
 mod response_type;
 mod subject_type;

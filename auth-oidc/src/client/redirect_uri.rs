@@ -96,15 +96,7 @@ impl RedirectUri {
     /// (RFC 8252 §7.3).
     #[must_use]
     pub fn matches(&self, requested: &str) -> bool {
-        if self.0 == requested {
-            return true;
-        }
-        match (split_loopback(&self.0), split_loopback(requested)) {
-            (Some((host, rest)), Some((other_host, other_rest))) => {
-                host == other_host && rest == other_rest
-            }
-            _ => false,
-        }
+        matches(&self.0, requested)
     }
 
     /// Whether the answer reaches the client that registered: https, which needs the host's certificate,
@@ -140,6 +132,19 @@ fn is_loopback(url: &Url) -> bool {
 fn authority(text: &str) -> &str {
     let rest = text.split_once("//").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// [`RedirectUri::matches`] of a text that was registered.
+pub(crate) fn matches(registered: &str, requested: &str) -> bool {
+    if registered == requested {
+        return true;
+    }
+    match (split_loopback(registered), split_loopback(requested)) {
+        (Some((host, rest)), Some((other_host, other_rest))) => {
+            host == other_host && rest == other_rest
+        }
+        _ => false,
+    }
 }
 
 /// Host and rest of an http URI on a loopback IP, without the port between them, which must be one.

@@ -14,7 +14,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::client::authenticate::{self, AuthenticatedClient};
-use crate::client::{GrantType, RedirectUri};
+use crate::client::{GrantType, redirect_uri};
 use crate::explain::Explained;
 use crate::grant::issue::TokenSet;
 use crate::grant::{ClientRequest, TokenResponse};
@@ -52,6 +52,7 @@ impl RedeemCode {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
+        let code = self.code(facts)?;
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if !client.client().may_use(GrantType::AuthorizationCode) {
             let text = "the client is not registered for the authorization_code grant";
@@ -63,7 +64,7 @@ impl RedeemCode {
             refusal.by_parameter("RFC 6749 §4.1.2", "code", &self.request.form)
         };
         let handle = self.handle.as_ref().ok_or_else(unknown)?;
-        let code = facts.read(&AuthorizationCode::at(&handle.digest))?.ok_or_else(unknown)?;
+        let code = code.ok_or_else(unknown)?;
         if code.value.used {
             return Ok(self.replayed(handle, &code, facts, cx)?);
         }
@@ -117,6 +118,17 @@ impl RedeemCode {
         Ok(Outcome::commit(batch, Ok(response))?)
     }
 
+    /// The code, if there is one. Whose it is will be needed, and is asked for first, so that the rest is checked
+    /// once.
+    fn code(&self, facts: &Facts) -> Result<Option<Arc<Found<AuthorizationCode>>>, Need> {
+        let Some(handle) = &self.handle else { return Ok(None) };
+        let code = facts.read(&AuthorizationCode::at(&handle.digest))?;
+        if let Some(code) = code.as_ref().filter(|code| !code.value.used) {
+            active_identity(&code.value.sign_in.subject, facts)?;
+        }
+        Ok(code)
+    }
+
     /// What the redeemer must show first: that it is the client, and where the answer went. A failure
     /// burns the code, since whoever failed holds somebody else's.
     fn check_holder(
@@ -135,11 +147,8 @@ impl RedeemCode {
         if self.request.form.get("redirect_uri") != Some(code.redirect_uri.as_str()) {
             return refuse("redirect_uri differs from the one of the authorization request");
         }
-        let registered = |uri: &String| {
-            *uri == code.redirect_uri
-                || RedirectUri::register(uri).is_ok_and(|uri| uri.matches(&code.redirect_uri))
-        };
-        if !client.client().redirect_uris.iter().any(registered) {
+        let mut registered = client.client().redirect_uris.iter();
+        if !registered.any(|uri| redirect_uri::matches(uri, &code.redirect_uri)) {
             return refuse("redirect_uri is not registered any more");
         }
         Ok(())

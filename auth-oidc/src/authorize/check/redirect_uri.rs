@@ -4,7 +4,7 @@ use auth_core::Issuer;
 use auth_core::http::Form;
 
 use crate::authorize::{PageError, ResponseMode, ValidatedRedirect};
-use crate::client::{Client, RedirectUri, ResponseType};
+use crate::client::{Client, RedirectUri, ResponseType, redirect_uri};
 use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
@@ -50,10 +50,10 @@ pub(crate) fn redirect_uri(
     })
 }
 
-/// Whether the client registers this URI now.
+/// Whether the client registers this URI now, and it may be registered by the rules of now.
 pub(crate) fn still_registered(client: &Client, requested: &str) -> bool {
     client
         .redirect_uris
         .iter()
-        .any(|uri| RedirectUri::register(uri).is_ok_and(|uri| uri.matches(requested)))
+        .any(|uri| redirect_uri::matches(uri, requested) && RedirectUri::register(uri).is_ok())
 }
