@@ -5,10 +5,11 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "two stores at most: a third class would break Tiered")]
 pub enum Class {
-    /// Must never be lost: codes, grants, tokens, sessions, flows, keys, the outbox.
+    /// Must never be lost: codes, grants, tokens, sessions, flows, keys, the outbox, and markers of what may come
+    /// once only, such as the `jti` of an assertion.
     Main,
-    /// May be lost, and losing one must only refuse, never admit: rate counters, `jti` and nonce
-    /// markers, caches. A side marker is consumed before the main commit.
+    /// May be lost: rate counters, budgets, caches. Losing one gives a guesser some guesses more, or costs somebody a
+    /// second try, and makes nothing good that was used or revoked.
     Side,
 }
 

@@ -90,11 +90,14 @@ impl DeleteClient {
 
     fn phases(&self, tag: &Tag) -> Vec<Phase> {
         let id = tag.as_bytes();
-        let assertions = Key::builder(Class::Side, "client_assertion").bytes(id).range();
+        let assertions =
+            |class| Phase::Below(Key::builder(class, "client_assertion").bytes(id).range());
         let belongs = |value: &Value, id: &str| value["client_id"] == id;
         let among = |range, grants| Phase::Among { range, belongs, grants };
         let mut phases = vec![
-            Phase::Below(assertions),
+            assertions(Class::Main),
+            // Where earlier versions had them.
+            assertions(Class::Side),
             Phase::Indexed { index: ByRelation::CODES_OF_CLIENT, grants: false },
             Phase::Indexed { index: ByRelation::GRANTS_OF_CLIENT, grants: true },
             Phase::Indexed { index: ByRelation::CONSENTS_OF_CLIENT, grants: false },

@@ -123,7 +123,7 @@ blackbox! {
             assert_refused(&by(&world, &fresh).await, 401, "invalid_client");
         }
         // What is remembered is bounded by time: it goes when the assertion could not be used any more.
-        let range = Key::builder(Class::Side, "client_assertion").range();
+        let range = Key::builder(Class::Main, "client_assertion").range();
         let scan = [Scan::records(range, 100)];
         let held = async || {
             world.store.scan(TenantId::DEFAULT, &scan).await.unwrap()[0].records.len()

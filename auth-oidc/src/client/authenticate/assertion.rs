@@ -46,7 +46,8 @@ pub(crate) fn verify(
         Err(reason) => return Ok(Err(reason)),
     };
     let jti = digest::digest(&digest::SHA256, claims.jti.as_bytes());
-    let key = Key::builder(Class::Side, "client_assertion")
+    // Main: who lost it would take the assertion again.
+    let key = Key::builder(Class::Main, "client_assertion")
         .bytes(auth_core::record::Tag::client(cx.tenant.id, client.client_id.as_str()).as_bytes())
         .bytes(jti.as_ref())
         .build()
