@@ -195,14 +195,64 @@ pub enum When {
     At(Version),
 }
 
-/// Builds a [`Batch`] of the class `C`.
+/// A [`Write`] to a record of the class `C`, which batches of the other class do not take.
 ///
-/// ```compile_fail
-/// use auth_store::*;
-/// fn mixed(main: &mut BatchBuilder<Main>, side: BatchBuilder<Side>) {
-///     *main = side; // a batch of another class is another type
+/// ```
+/// use auth_store::{BatchBuilder, Main, WriteTo};
+/// fn add(batch: BatchBuilder<Main>, write: WriteTo<Main>) -> BatchBuilder<Main> {
+///     batch.write(write)
 /// }
 /// ```
+///
+/// ```compile_fail,E0277
+/// use auth_store::{BatchBuilder, Main, Side, WriteTo};
+/// fn add(batch: BatchBuilder<Main>, write: WriteTo<Side>) -> BatchBuilder<Main> {
+///     batch.write(write)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct WriteTo<C>(Write, PhantomData<C>);
+
+/// A write to a record of class [`Main`](crate::Main).
+pub type MainWrite = WriteTo<crate::Main>;
+
+impl<C: ClassMarker> WriteTo<C> {
+    /// A write whose key is of the class `C`, as whoever knows the kind of the record can tell;
+    /// [`BatchBuilder::build`] looks, all the same.
+    #[must_use]
+    pub fn of(write: Write) -> Self {
+        Self(write, PhantomData)
+    }
+}
+
+impl<C> std::ops::Deref for WriteTo<C> {
+    type Target = Write;
+
+    fn deref(&self) -> &Write {
+        &self.0
+    }
+}
+
+impl<C> From<WriteTo<C>> for Write {
+    fn from(write: WriteTo<C>) -> Self {
+        write.0
+    }
+}
+
+impl<C> fmt::Debug for WriteTo<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a [`BatchBuilder`] of the class `C` takes: a [`WriteTo`] that class, or a [`Write`] of which the type says
+/// nothing, and whose class is looked at when the batch is built.
+pub trait Writes<C>: Into<Write> {}
+
+impl<C> Writes<C> for WriteTo<C> {}
+impl<C> Writes<C> for Write {}
+
+/// Builds a [`Batch`] of the class `C`.
 #[derive(Debug)]
 pub struct BatchBuilder<C> {
     id: CommitId,
@@ -214,14 +264,14 @@ pub struct BatchBuilder<C> {
 impl<C: ClassMarker> BatchBuilder<C> {
     /// Adds a write.
     #[must_use]
-    pub fn write(mut self, write: Write) -> Self {
-        self.writes.push(write);
+    pub fn write(mut self, write: impl Writes<C>) -> Self {
+        self.writes.push(write.into());
         self
     }
 
     /// Adds a write in place.
-    pub fn push(&mut self, write: Write) {
-        self.writes.push(write);
+    pub fn push(&mut self, write: impl Writes<C>) {
+        self.writes.push(write.into());
     }
 
     /// The finished batch.
@@ -296,4 +346,41 @@ pub enum InvalidBatch {
         "a batch that writes no record cannot be resolved when its outcome is unknown: put one"
     )]
     WritesNothing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Class, Main};
+
+    fn put(class: Class, name: &str) -> Write {
+        let key = Key::builder(class, "thing").text(name).build().unwrap();
+        let record =
+            NewRecord { key, value: "{}".into(), index: Vec::new(), keep_until: None, due: None };
+        Write::Put { record, when: When::Any, old_index: Vec::new() }
+    }
+
+    fn built(writes: Vec<Write>) -> Result<Batch, InvalidBatch> {
+        let batch = Batch::builder::<Main>(CommitId::from_bytes([1; 16]), Timestamp::EPOCH);
+        writes.into_iter().fold(batch, BatchBuilder::write).build()
+    }
+
+    #[test]
+    fn a_batch_is_of_one_class_even_where_the_type_does_not_say_it() {
+        assert!(built(vec![put(Class::Main, "a"), put(Class::Main, "b")]).is_ok());
+        let side = put(Class::Side, "b");
+        let mixed = built(vec![put(Class::Main, "a"), side.clone()]);
+        assert_eq!(mixed.unwrap_err(), InvalidBatch::OtherClass(side.key().clone()));
+    }
+
+    #[test]
+    fn a_batch_names_each_key_once_and_writes_something() {
+        let a = put(Class::Main, "a");
+        let twice = built(vec![a.clone(), a.clone()]);
+        assert_eq!(twice.unwrap_err(), InvalidBatch::KeyTwice(a.key().clone()));
+        let check = Write::Check { key: a.key().clone(), when: When::Absent };
+        assert_eq!(built(vec![check]).unwrap_err(), InvalidBatch::WritesNothing);
+        let many = (0..=MAX_BATCH_WRITES).map(|n| put(Class::Main, &n.to_string())).collect();
+        assert!(matches!(built(many), Err(InvalidBatch::TooManyWrites(_))));
+    }
 }

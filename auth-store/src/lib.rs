@@ -61,7 +61,9 @@ mod tiered;
 mod timestamp;
 
 pub use archive::{Archive, Archived, Place, Restored};
-pub use batch::{Batch, BatchBuilder, InvalidBatch, NewRecord, When, Write};
+pub use batch::{
+    Batch, BatchBuilder, InvalidBatch, MainWrite, NewRecord, When, Write, WriteTo, Writes,
+};
 pub use class::{Class, ClassMarker, Main, Side};
 pub use deadline::{Elapsed, Within, within};
 pub use error::{CommitError, Source, StoreError};

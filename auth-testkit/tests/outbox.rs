@@ -20,7 +20,7 @@ use auth_core::record::{Found, Kind};
 use auth_core::store::limits::DUE_SHARDS;
 use auth_core::store::{
     Batch, BatchBuilder, Class, CommitId, Due, KeyRange, Main, MemoryStore, NewRecord, Queue, Scan,
-    Sweep, When, Write,
+    Sweep, When, Write, Writes,
 };
 use auth_core::{Clock, Store, SystemEntropy, TenantId};
 use auth_sqlite::SqliteStore;
@@ -88,7 +88,7 @@ fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
 }
 
-async fn commit(store: &Arc<dyn Store>, clock: &TestClock, id: u8, writes: Vec<Write>) {
+async fn commit(store: &Arc<dyn Store>, clock: &TestClock, id: u8, writes: Vec<impl Writes<Main>>) {
     let batch = Batch::builder::<Main>(CommitId::from_bytes([id; 16]), clock.now());
     let batch = writes.into_iter().fold(batch, BatchBuilder::write);
     store.commit(TenantId::DEFAULT, &batch.build().unwrap()).await.unwrap();

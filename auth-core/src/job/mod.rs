@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_store::{Key, Store, TenantId, Timestamp, Write};
+use auth_store::{Key, MainWrite, Store, TenantId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,13 +62,13 @@ pub struct Site<'a> {
 #[non_exhaustive]
 pub enum Step {
     /// There is more to do.
-    More(Vec<Write>),
+    More(Vec<MainWrite>),
     /// There is more to do, but not before this time has passed.
     Later(Duration),
     /// All is done.
     Done {
         /// The last writes.
-        writes: Vec<Write>,
+        writes: Vec<MainWrite>,
         /// What is told of it.
         events: Vec<Event>,
     },

@@ -1,7 +1,7 @@
 //! [`JobRecord`]: a job as it stands in the store.
 
 use auth_store::limits::DUE_SHARDS;
-use auth_store::{Due, Main, Queue, Timestamp, Write};
+use auth_store::{Due, Main, MainWrite, Queue, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub(crate) struct JobRecord {
 
 /// The write that gives a job to the workers, due at once.
 #[must_use]
-pub fn enqueue<J: Job>(job: &J, rng: &mut Rng, now: Timestamp) -> Write {
+pub fn enqueue<J: Job>(job: &J, rng: &mut Rng, now: Timestamp) -> MainWrite {
     let id: [u8; 16] = rng.bytes();
     let record = JobRecord {
         name: J::NAME.to_owned(),

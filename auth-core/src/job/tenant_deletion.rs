@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_store::{Class, Key, KeyRange, Sweep, Write};
+use auth_store::{Class, Key, KeyRange, MainWrite, Sweep};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -102,7 +102,7 @@ impl Job for TenantDeletion {
             return Ok(Step::Later(Self::PAUSE));
         }
         let event = Event::new("tenant_deleted", json!({"tenant": site.tenant.as_str()}));
-        Ok(Step::Done { writes: Vec::<Write>::new(), events: vec![event] })
+        Ok(Step::Done { writes: Vec::<MainWrite>::new(), events: vec![event] })
     }
 }
 

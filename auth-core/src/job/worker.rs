@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_store::{Store, TenantId, Timestamp, Write};
+use auth_store::{MainWrite, Store, TenantId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -128,7 +128,7 @@ impl JobWorker {
         job: Value,
         step: Step,
         now: Timestamp,
-    ) -> Result<(JobRecord, Vec<Write>, Next), Unavailable> {
+    ) -> Result<(JobRecord, Vec<MainWrite>, Next), Unavailable> {
         Ok(match step {
             Step::More(writes) => (record.advanced(job, self.leases.end()), writes, Next::GoOn),
             Step::Later(wait) => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use auth_store::limits::DUE_SHARDS;
-use auth_store::{Due, IndexEntry, Key, Main, Queue, Timestamp, Write};
+use auth_store::{Due, IndexEntry, Key, Main, MainWrite, Queue, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -33,13 +33,13 @@ impl Event {
 
     /// The write that puts it into the outbox, due at once.
     #[must_use]
-    pub fn write(&self, rng: &mut Rng, now: Timestamp) -> Write {
+    pub fn write(&self, rng: &mut Rng, now: Timestamp) -> MainWrite {
         self.write_due(rng, now, now)
     }
 
     /// The write that puts it into the outbox, due at `due`.
     #[must_use]
-    pub fn write_due(&self, rng: &mut Rng, now: Timestamp, due: Timestamp) -> Write {
+    pub fn write_due(&self, rng: &mut Rng, now: Timestamp, due: Timestamp) -> MainWrite {
         let id: [u8; 16] = rng.bytes();
         let shard = u16::from_be_bytes([id[0], id[1]]) % DUE_SHARDS;
         let message = Message {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_store::{Batch, Main, Store, TenantId, Timestamp, Write};
+use auth_store::{Batch, Main, MainWrite, Store, TenantId, Timestamp};
 
 use crate::clock::{Clock, Entropy};
 use crate::decision::Unavailable;
@@ -58,7 +58,7 @@ impl Leases {
         &self,
         lease: Lease<K>,
         value: K,
-        others: Vec<Write>,
+        others: Vec<MainWrite>,
     ) -> Result<Option<Lease<K>>, Unavailable> {
         let Lease { tenant, found } = lease;
         let id = commit_id(&*self.entropy)?;

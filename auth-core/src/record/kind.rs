@@ -5,7 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use auth_store::{
-    ClassMarker, Due, IndexEntry, Key, KeyRange, NewRecord, Record, Timestamp, Version, When, Write,
+    ClassMarker, Due, IndexEntry, Key, KeyRange, NewRecord, Record, Timestamp, Version, When,
+    Write, WriteTo,
 };
 use ring::digest;
 use serde::de::DeserializeOwned;
@@ -97,17 +98,17 @@ impl<K: Kind> TypedKey<K> {
 
     /// Writes `value` here if `when` holds, over a state without index entries (such as none at all).
     #[must_use]
-    pub fn put(&self, value: &K, when: When) -> Write {
+    pub fn put(&self, value: &K, when: When) -> WriteTo<K::Class> {
         self.write(value, when, Vec::new())
     }
 
     /// Writes `value` here, where nothing may stand.
     #[must_use]
-    pub fn create(&self, value: &K) -> Write {
+    pub fn create(&self, value: &K) -> WriteTo<K::Class> {
         self.put(value, When::Absent)
     }
 
-    fn write(&self, value: &K, when: When, old_index: Vec<IndexEntry>) -> Write {
+    fn write(&self, value: &K, when: When, old_index: Vec<IndexEntry>) -> WriteTo<K::Class> {
         #[derive(Serialize)]
         struct Envelope<'a, K> {
             schema: u32,
@@ -126,7 +127,7 @@ impl<K: Kind> TypedKey<K> {
             keep_until: value.keep_until(),
             due: value.due(),
         };
-        Write::Put { record, when, old_index }
+        WriteTo::of(Write::Put { record, when, old_index })
     }
 }
 
@@ -219,25 +220,25 @@ impl<K: Kind> Found<K> {
     ///
     /// # Errors
     /// [`NewerSchema`] if a newer version of the program wrote this state.
-    pub fn replace(&self, value: &K) -> Result<Write, NewerSchema> {
+    pub fn replace(&self, value: &K) -> Result<WriteTo<K::Class>, NewerSchema> {
         self.check_schema()?;
         Ok(self.key.write(value, When::At(self.version), self.value.index()))
     }
 
     /// Removes this state, and no other.
     #[must_use]
-    pub fn delete(&self) -> Write {
-        Write::Delete {
+    pub fn delete(&self) -> WriteTo<K::Class> {
+        WriteTo::of(Write::Delete {
             key: self.key.key.clone(),
             when: When::At(self.version),
             old_index: self.value.index(),
-        }
+        })
     }
 
     /// Requires that this is still the state when the batch is applied.
     #[must_use]
-    pub fn unchanged(&self) -> Write {
-        Write::Check { key: self.key.key.clone(), when: When::At(self.version) }
+    pub fn unchanged(&self) -> WriteTo<K::Class> {
+        WriteTo::of(Write::Check { key: self.key.key.clone(), when: When::At(self.version) })
     }
 
     fn check_schema(&self) -> Result<(), NewerSchema> {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use auth_store::{
-    Batch, CommitError, CommitId, Committed, Main, Store, TenantId, Timestamp, When, Write,
+    Batch, CommitError, CommitId, Committed, Main, MainWrite, Store, TenantId, Timestamp, When,
+    Write,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -98,9 +99,9 @@ impl DataKeys {
     }
 
     /// The write that removes the keys of a tenant for ever.
-    pub(crate) fn shred() -> Write {
+    pub(crate) fn shred() -> MainWrite {
         let key = DataKeyRecord::key(&[]).raw().clone();
-        Write::Delete { key, when: When::Any, old_index: Vec::new() }
+        MainWrite::of(Write::Delete { key, when: When::Any, old_index: Vec::new() })
     }
 
     /// The id that sealed values begin with.
@@ -268,7 +269,7 @@ impl<'a> LoadDataKeys<'a> {
     async fn commit(
         &self,
         tenant: TenantId,
-        write: Write,
+        write: MainWrite,
         now: Timestamp,
     ) -> Result<Result<Committed, CommitError>, Unavailable> {
         let mut id = [0; 16];
@@ -345,7 +346,8 @@ mod tests {
         let sealed = secrets(&[OLD]).seal(&SystemEntropy::default(), "data keys of default", root);
         let sealed = URL_SAFE_NO_PAD.encode(sealed.unwrap());
         let record = DataKeyRecord { sealed, form: 1, unknown: Unknown::default() };
-        let Write::Put { mut record, when, old_index } = DataKeyRecord::key(&[]).create(&record)
+        let Write::Put { mut record, when, old_index } =
+            DataKeyRecord::key(&[]).create(&record).into()
         else {
             unreachable!("a record is put");
         };

@@ -4,7 +4,7 @@
 use auth_core::decision::{Cx, Facts, Unavailable};
 use auth_core::record::{Tag, Unknown};
 use auth_core::seal::{Artefact, Handle, Lineage};
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use auth_core::{GrantId, Identity, Scopes, Secret};
 
 use crate::authorize::decide::gone;
@@ -41,7 +41,7 @@ impl AnswerRequest<'_> {
         self,
         facts: &Facts,
         cx: &mut Cx<'_>,
-    ) -> Result<(AuthorizationResponse, Vec<Write>), Stop<AuthorizeRefusal>> {
+    ) -> Result<(AuthorizationResponse, Vec<MainWrite>), Stop<AuthorizeRefusal>> {
         let response_type = self.request.response_type;
         let to = &self.request.redirect;
         // The request was checked when it came, and the person may have taken their time.
@@ -142,7 +142,7 @@ impl FrontChannel<'_> {
     fn access_token(
         &self,
         parameters: &mut Vec<(&'static str, String)>,
-        writes: &mut Vec<Write>,
+        writes: &mut Vec<MainWrite>,
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Secret, auth_core::decision::Need> {

@@ -5,7 +5,7 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{CookieSpec, Form};
 use auth_core::record::{Shadow, Tag};
 use auth_core::seal::Handle;
-use auth_core::store::{BatchBuilder, Write};
+use auth_core::store::{BatchBuilder, MainWrite};
 use auth_core::{ChallengeId, ClientId, Tenant};
 use serde_json::Value;
 
@@ -206,7 +206,7 @@ pub(crate) struct Proceed<'a> {
     pub(crate) source: &'a str,
 }
 
-type Way = Result<(Next, Vec<Write>), Stop<AuthorizeRefusal>>;
+type Way = Result<(Next, Vec<MainWrite>), Stop<AuthorizeRefusal>>;
 
 impl Proceed<'_> {
     /// Asks who it is; `signed_in` may go on as they are.

@@ -7,7 +7,7 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::page::Remedy;
 use auth_core::record::{Found, Shadow, Tag, Unknown};
 use auth_core::seal::Handle;
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use http::StatusCode;
 
 use crate::authorize::{AnswerRequest, Answered, AuthorizeRefusal, Next, PageError, RedirectError};
@@ -117,7 +117,7 @@ fn remember_consent(
     remember_for: Option<u64>,
     facts: &Facts,
     cx: &Cx<'_>,
-) -> Result<Write, Need> {
+) -> Result<MainWrite, Need> {
     let subject = Tag::subject(cx.tenant.id, question.sign_in.subject.as_str());
     let client = Tag::client(cx.tenant.id, question.request.client_id.as_str());
     let key = Consent::at(&subject, &client);

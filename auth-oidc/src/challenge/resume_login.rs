@@ -8,7 +8,7 @@ use auth_core::http::CookieSpec;
 use auth_core::page::Remedy;
 use auth_core::record::{Found, Shadow, Tag};
 use auth_core::seal::Handle;
-use auth_core::store::{BatchBuilder, Main, Write};
+use auth_core::store::{BatchBuilder, Main, MainWrite};
 use serde_json::Value;
 
 use crate::authorize::{
@@ -194,7 +194,7 @@ impl Begun {
         self,
         answered: Option<&ClientRecord>,
         cx: &mut Cx<'_>,
-    ) -> Result<(Vec<CookieSpec>, Vec<Write>), Need> {
+    ) -> Result<(Vec<CookieSpec>, Vec<MainWrite>), Need> {
         let Self { cookie, mut session, previous } = self;
         if let Some(client) = answered {
             session.join(client);

@@ -7,7 +7,7 @@ use auth_core::decision::{Cx, Done, Facts, Need, Reservation, Unavailable, Work}
 use auth_core::page::Remedy;
 use auth_core::record::{Kind, TypedKey};
 use auth_core::seal::{Purpose, SealError};
-use auth_core::store::{Class, Key, Main, Write};
+use auth_core::store::{Class, Key, Main, MainWrite};
 use auth_core::{ChallengeId, Tenant, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ pub(crate) fn pose(
     source: &str,
     facts: &Facts,
     cx: &mut Cx<'_>,
-) -> Result<(String, Option<Write>), Stop<AuthorizeRefusal>> {
+) -> Result<(String, Option<MainWrite>), Stop<AuthorizeRefusal>> {
     let purpose = Kindred::of(&challenge.question).purpose();
     let text = seal(cx, purpose, &Sealed::Whole(Box::new(challenge.clone())));
     if text.len() <= MAX_IN_URL {

@@ -7,7 +7,7 @@ use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unav
 use auth_core::job::enqueue;
 use auth_core::keys::SecretJws;
 use auth_core::record::{Shadow, Tag, TypedKey};
-use auth_core::store::{BatchBuilder, Main, When, Write};
+use auth_core::store::{BatchBuilder, Main, MainWrite, When};
 use auth_core::{ClientId, Fetch, HttpClient, Secret, Tenant};
 use subtle::ConstantTimeEq;
 use tracing::warn;
@@ -300,7 +300,7 @@ impl Change {
         End { revoked, deleting }: End,
         facts: &Facts,
         cx: &Cx<'_>,
-    ) -> Result<Write, Need> {
+    ) -> Result<MainWrite, Need> {
         let key = self.shadow(cx);
         let found = facts.read(&key)?;
         let known = found.as_ref().map(|found| found.value.clone()).unwrap_or_default();

@@ -7,7 +7,7 @@ use auth_core::decision::Unavailable;
 use auth_core::job::{Job, Site, Step};
 use auth_core::outbox::Event;
 use auth_core::record::{Found, Kind, Shadow, Tag, Unknown};
-use auth_core::store::{Class, Key, Write};
+use auth_core::store::{Class, Key, MainWrite};
 use auth_core::{ClientId, Subject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -208,7 +208,7 @@ fn mentions(value: &Value, name: &str, id: &str) -> bool {
 }
 
 /// The shadow once the job is done: still revoked, and free to be taken by a new registration.
-async fn finished(tag: &Tag, site: &Site<'_>) -> Result<Vec<Write>, Unavailable> {
+async fn finished(tag: &Tag, site: &Site<'_>) -> Result<Vec<MainWrite>, Unavailable> {
     let key = Shadow::at(tag).raw().clone();
     let read = site.store.get(site.tenant, std::slice::from_ref(&key)).await?;
     let Some(record) = read.into_iter().next().flatten() else { return Ok(Vec::new()) };

@@ -4,7 +4,7 @@ use auth_core::GrantId;
 use auth_core::decision::Unavailable;
 use auth_core::job::Site;
 use auth_core::store::{
-    Cursor, Direction, Key, KeyRange, Scan, ScanRange, Sweep, Want, When, Write,
+    Cursor, Direction, Key, KeyRange, MainWrite, Scan, ScanRange, Sweep, Want, When, Write,
 };
 use serde_json::Value;
 
@@ -25,8 +25,8 @@ pub(super) enum Phase {
 /// What became of a phase.
 pub(super) enum Progress {
     /// There is more: remove these first, and go on from there.
-    More(Vec<Write>, Option<Key>),
-    Over(Vec<Write>),
+    More(Vec<MainWrite>, Option<Key>),
+    Over(Vec<MainWrite>),
 }
 
 /// How many records a call of the store sweeps at most.
@@ -89,7 +89,7 @@ impl Phase {
 }
 
 /// The write that removes the refresh family of a grant.
-fn family(grant: &Key) -> Option<Write> {
+fn family(grant: &Key) -> Option<MainWrite> {
     let id = grant.parts().into_iter().next().and_then(|id| <[u8; 16]>::try_from(id).ok())?;
     Some(delete(RefreshFamily::at(&GrantId::from_bytes(id)).raw().clone()))
 }
@@ -112,6 +112,6 @@ async fn page(
     Ok(site.store.scan(site.tenant, &[scan]).await?.into_iter().next().unwrap_or_default())
 }
 
-fn delete(key: Key) -> Write {
-    Write::Delete { key, when: When::Any, old_index: Vec::new() }
+fn delete(key: Key) -> MainWrite {
+    MainWrite::of(Write::Delete { key, when: When::Any, old_index: Vec::new() })
 }

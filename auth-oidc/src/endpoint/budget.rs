@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::Timestamp;
 use auth_core::decision::{Facts, Need, Work};
-use auth_core::store::{Class, Key, Write};
+use auth_core::store::{Class, Key, Side, Write, WriteTo};
 use ring::digest;
 
 /// A budget of failures, counted by two counters of one window: the attempts, which are counted before they
@@ -51,8 +51,8 @@ impl Budget {
     }
 
     /// The write that gives a place back.
-    pub(super) fn give_back(&self) -> Write {
+    pub(super) fn give_back(&self) -> WriteTo<Side> {
         let (key, keep_until) = (self.good.clone(), self.keep_until);
-        Write::Add { key, n: 1, below: None, keep_until }
+        WriteTo::of(Write::Add { key, n: 1, below: None, keep_until })
     }
 }

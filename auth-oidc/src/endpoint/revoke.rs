@@ -7,7 +7,7 @@ use auth_core::Tenant;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::http::{Request, Response, empty};
 use auth_core::seal::Handle;
-use auth_core::store::{When, Write};
+use auth_core::store::{MainWrite, When};
 use http::StatusCode;
 
 use crate::client::Client;
@@ -50,7 +50,7 @@ impl Revoke {
         Self { request, token, asks }
     }
 
-    fn revoke(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Option<Write>, Stop<Refusal>> {
+    fn revoke(&self, facts: &Facts, cx: &mut Cx<'_>) -> Result<Option<MainWrite>, Stop<Refusal>> {
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if self.request.form.get("token").is_none() {
             return Err(Refusal::invalid_request("the parameter 'token' is missing").into());
@@ -73,7 +73,11 @@ impl Revoke {
     }
 }
 
-fn revoke_grant(handle: &Handle, client: &Client, facts: &Facts) -> Result<Option<Write>, Need> {
+fn revoke_grant(
+    handle: &Handle,
+    client: &Client,
+    facts: &Facts,
+) -> Result<Option<MainWrite>, Need> {
     let Some(id) = &handle.lineage.grant else { return Ok(None) };
     let grant = facts.read(&Grant::at(id))?;
     let ours = grant.filter(|g| g.value.client_id == client.client_id && !g.value.revoked);

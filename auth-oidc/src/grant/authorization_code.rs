@@ -240,7 +240,7 @@ fn check_verifier(challenge: &str, verifier: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn used(code: &Found<AuthorizationCode>) -> Result<auth_core::store::Write, Need> {
+fn used(code: &Found<AuthorizationCode>) -> Result<auth_core::store::MainWrite, Need> {
     Ok(code.replace(&AuthorizationCode { used: true, ..code.value.clone() })?)
 }
 

@@ -1,7 +1,7 @@
 //! What a grant gives out, each time anew: an access token, and an id token if `openid` was granted.
 
 use auth_core::decision::{Cx, Facts, Need, Unavailable};
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use auth_core::{GrantId, Identity, Scopes, Secret};
 
 use crate::client::Client;
@@ -32,7 +32,7 @@ impl TokenSet<'_> {
         self,
         facts: &Facts,
         cx: &mut Cx<'_>,
-    ) -> Result<(TokenResponse, Option<Write>), Need> {
+    ) -> Result<(TokenResponse, Option<MainWrite>), Need> {
         let with_id_token = self.scope.contains("openid");
         let access = AccessRequest {
             config: &self.policy.config,

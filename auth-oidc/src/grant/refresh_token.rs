@@ -6,7 +6,7 @@ use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::outbox::Event;
 use auth_core::record::Found;
 use auth_core::seal::{Artefact, Handle};
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use auth_core::{Scopes, Secret, Tenant};
 use serde_json::json;
 
@@ -105,7 +105,7 @@ impl Refresh {
             refresh_token: Some(successor),
         }
         .issue(facts, cx)?;
-        let writes: Vec<Write> = rotation.into_iter().chain(access).collect();
+        let writes: Vec<MainWrite> = rotation.into_iter().chain(access).collect();
         if writes.is_empty() {
             // A racer's JWT: nothing is stored of it, and its successor was committed by the winner.
             return Ok(Outcome::answer(response));
@@ -149,7 +149,7 @@ fn rotate(
     token: &Secret,
     handle: &Handle,
     cx: &mut Cx<'_>,
-) -> Result<(Secret, Write), Need> {
+) -> Result<(Secret, MainWrite), Need> {
     let policy = &request.policy.config.refresh;
     let (successor, next) = family.value.rotate(policy, token, handle, cx);
     Ok((successor, family.replace(&next)?))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
 use auth_core::outbox::Event;
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use auth_core::{ClientId, Secret, SessionId, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -28,7 +28,7 @@ impl LogoutNotice {
     /// Of the message in the outbox.
     pub(crate) const NAME: &'static str = "backchannel_logout";
 
-    pub(crate) fn write(&self, cx: &mut Cx<'_>) -> Write {
+    pub(crate) fn write(&self, cx: &mut Cx<'_>) -> MainWrite {
         Event::new(Self::NAME, json!(self)).write(&mut cx.rng, cx.now)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::decision::{Asks, Cx, Facts, Need, Unavailable};
 use auth_core::record::Found;
-use auth_core::store::Write;
+use auth_core::store::MainWrite;
 use auth_core::{ClientId, Issuer, SessionId};
 
 use crate::client::{Client, ClientRecord};
@@ -17,7 +17,7 @@ use crate::session::login_session::LoginSession;
 #[derive(Debug)]
 pub(crate) struct Ending {
     /// The session's end, and what tells the clients' servers.
-    pub(crate) writes: Vec<Write>,
+    pub(crate) writes: Vec<MainWrite>,
     /// Clients of which the browser is to load a page.
     in_browser: Vec<Arc<Found<ClientRecord>>>,
 }

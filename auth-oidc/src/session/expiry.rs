@@ -3,7 +3,7 @@
 use auth_core::SessionId;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome};
 use auth_core::outbox::Event;
-use auth_core::store::{BatchBuilder, Timestamp, Write};
+use auth_core::store::{BatchBuilder, MainWrite, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ impl SessionExpiry {
     /// Of the message in the outbox.
     pub(crate) const NAME: &'static str = "session_expiry";
 
-    pub(crate) fn write(&self, at: Timestamp, cx: &mut Cx<'_>) -> Write {
+    pub(crate) fn write(&self, at: Timestamp, cx: &mut Cx<'_>) -> MainWrite {
         let event = Event::new(Self::NAME, json!(self));
         event.write_due(&mut cx.rng, cx.now, at)
     }

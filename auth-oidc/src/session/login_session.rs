@@ -8,7 +8,7 @@ use auth_core::decision::{Asks, Cx, Facts, Need};
 use auth_core::http::{CookieScope, CookieSpec, cookie};
 use auth_core::record::{Found, Kind, Shadow, Tag, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, Lineage};
-use auth_core::store::{IndexEntry, Main, Write};
+use auth_core::store::{IndexEntry, Main, MainWrite};
 use auth_core::{ClientId, SessionId, Subject, Tenant, Timestamp};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ impl LoginSession {
     }
 
     /// Waits for its end if somebody is to be told of it, and nobody waits yet.
-    pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) -> Option<Write> {
+    pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) -> Option<MainWrite> {
         // Who comes earlier waits on.
         if !self.told || self.watched_until.is_some_and(|until| until <= self.expires_at) {
             return None;
@@ -167,7 +167,7 @@ pub(crate) fn join(
     session: &Found<LoginSession>,
     client: &ClientRecord,
     cx: &mut Cx<'_>,
-) -> Result<Vec<Write>, Need> {
+) -> Result<Vec<MainWrite>, Need> {
     let mut joined = session.value.clone();
     if !joined.join(client) {
         return Ok(Vec::new());

@@ -6,7 +6,7 @@ use auth_core::decision::{Cx, Facts, Need};
 use auth_core::keys::PublishedKeys;
 use auth_core::record::{Kind, Tag, TypedKey, Unknown};
 use auth_core::seal::{Artefact, Handle, HandleDigest, Lineage};
-use auth_core::store::{Main, Write};
+use auth_core::store::{Main, MainWrite};
 use auth_core::{ClientId, GrantId, Identity, Scopes, SessionId, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -83,7 +83,7 @@ pub(crate) struct Issued {
     pub(crate) token: OutgoingToken,
     pub(crate) expires_in: Duration,
     /// `None` for a JWT, of which nothing is stored.
-    pub(crate) write: Option<Write>,
+    pub(crate) write: Option<MainWrite>,
 }
 
 /// What an access token is issued for.

@@ -90,6 +90,6 @@ pub(crate) fn session_is_open(
 }
 
 /// The write that revokes a grant and with it every token that descends from it.
-pub(crate) fn revoke(grant: &Found<Grant>) -> Result<store::Write, Need> {
+pub(crate) fn revoke(grant: &Found<Grant>) -> Result<store::MainWrite, Need> {
     Ok(grant.replace(&Grant { revoked: true, ..grant.value.clone() })?)
 }

@@ -28,7 +28,7 @@ use parts::{Part, Parts};
 /// ```text
 ///                      ┌─ Main ──▶ SQL     codes, grants, tokens, sessions, keys, the outbox
 ///   engine ──▶ Tiered ─┤
-///                      └─ Side ──▶ Redis   rate counters, markers of `jti` and nonce
+///                      └─ Side ──▶ Redis   rate counters, budgets
 /// ```
 ///
 /// A batch goes to one of them whole, because it is of one class by its type (that two classes in one
