@@ -32,9 +32,24 @@ pub const PREVIOUS: &[Previous] = &[
         data_keys: 1,
         backends: &["postgres", "tiered"],
     },
+    Previous {
+        commit: "6474c73898c37e5f204f079250dacd1eb2e9a581",
+        example: "quickstart",
+        data_keys: Previous::DATA_KEYS,
+        backends: &["sqlite"],
+    },
+    Previous {
+        commit: "6474c73898c37e5f204f079250dacd1eb2e9a581",
+        example: "replicas",
+        data_keys: Previous::DATA_KEYS,
+        backends: &["postgres", "tiered"],
+    },
 ];
 
 impl Previous {
+    /// The form of the data keys that this version makes.
+    pub const DATA_KEYS: u32 = 2;
+
     /// Its program in the folder that `AUTH_TEST_PREVIOUS` names.
     #[must_use]
     pub fn program(&self, folder: &Path) -> PathBuf {

@@ -12,7 +12,7 @@ use super::Sha256;
 pub enum TransferError {
     /// The source failed.
     #[error(
-        "the store that is read failed: mend it and repeat the command, which goes on from here"
+        "the store that is read failed: mend it and repeat the command, which leaves alone what was moved"
     )]
     Read(#[source] StoreError),
     /// The target failed. What was written before stays, and is left alone by another attempt.

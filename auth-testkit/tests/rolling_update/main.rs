@@ -51,7 +51,7 @@ async fn start(
 ) -> Option<Nodes> {
     let program = previous.program(folder);
     let with_redis = match backend {
-        "sqlite" => return Some(Nodes::on_sqlite(&program, order).await),
+        "sqlite" => return Some(Nodes::on_sqlite(&program, previous, order).await),
         "postgres" => false,
         "tiered" => true,
         other => panic!("say here how version {} is told to use {other}", previous.commit),
@@ -60,7 +60,7 @@ async fn start(
     if with_redis {
         component(test, "AUTH_TEST_REDIS_SERVER")?;
     }
-    Some(Nodes::on_servers(&program, order, with_redis).await)
+    Some(Nodes::on_servers(&program, previous, order, with_redis).await)
 }
 
 /// The data keys of a new database are of a form that the first versions do not know (decision 24).
@@ -69,7 +69,7 @@ async fn an_earlier_version_stays_away_from_a_database_that_this_one_made() {
     let Some(folder) = component("rolling update: new database", "AUTH_TEST_PREVIOUS") else {
         return;
     };
-    let strangers = PREVIOUS.iter().filter(|previous| previous.data_keys < 2);
+    let strangers = PREVIOUS.iter().filter(|previous| previous.data_keys < Previous::DATA_KEYS);
     for previous in strangers.filter(|previous| previous.backends.contains(&"sqlite")) {
         let said = Nodes::refusal(&previous.program(&folder)).await;
         assert!(said.contains("data keys"), "{}: {said}", previous.commit);

@@ -14,16 +14,17 @@ use auth_redis::RedisStore;
 use auth_sqlite::SqliteStore;
 use auth_testkit::Browser;
 use quickstart::{demo_client, demo_people};
-use testbed::{Folder, Postgres, Redis};
+use testbed::{Folder, Postgres, Previous, Redis};
 
 const LOG: &str = "earlier.log";
 
-/// Which version starts first on a database that the earlier one made.
+/// Which version starts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// As in an update.
     EarlierFirst,
-    /// As in a return to the version before.
+    /// As in a return to the version before. This version makes the database, if the earlier one knows the form of
+    /// its data keys.
     ThisFirst,
 }
 
@@ -90,20 +91,30 @@ impl Drop for Earlier {
 
 impl Nodes {
     /// The two on a file of SQLite.
-    pub async fn on_sqlite(program: &Path, order: Order) -> Self {
-        Self::on(None, program, order).await
+    pub async fn on_sqlite(program: &Path, previous: &Previous, order: Order) -> Self {
+        Self::on(None, program, previous, order).await
     }
 
     /// The two on a PostgreSQL of their own, and a Redis of their own if there is to be one.
-    pub async fn on_servers(program: &Path, order: Order, with_redis: bool) -> Self {
+    pub async fn on_servers(
+        program: &Path,
+        previous: &Previous,
+        order: Order,
+        with_redis: bool,
+    ) -> Self {
         let servers = Servers {
             postgres: Postgres::start().unwrap(),
             redis: with_redis.then(|| Redis::start().unwrap()),
         };
-        Self::on(Some(servers), program, order).await
+        Self::on(Some(servers), program, previous, order).await
     }
 
-    async fn on(servers: Option<Servers>, program: &Path, order: Order) -> Self {
+    async fn on(
+        servers: Option<Servers>,
+        program: &Path,
+        previous: &Previous,
+        order: Order,
+    ) -> Self {
         let shared = Shared { folder: Folder::new().unwrap(), servers };
         let address = testbed::free_address().unwrap();
         let issuer = format!("http://{address}");
@@ -113,7 +124,9 @@ impl Nodes {
                 (earlier, serve(&issuer, shared.open().await).await)
             }
             Order::ThisFirst => {
-                drop(run(program, &shared, address).await);
+                if previous.data_keys < Previous::DATA_KEYS {
+                    drop(run(program, &shared, address).await);
+                }
                 let this = serve(&issuer, shared.open().await).await;
                 (run(program, &shared, address).await, this)
             }

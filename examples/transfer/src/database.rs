@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use auth_core::store::Archive;
+use auth_core::store::{Archive, Tiered};
 use auth_postgres::PostgresOptions;
 use auth_redis::RedisOptions;
 use auth_sqlite::SqliteStore;
@@ -17,14 +17,16 @@ pub(crate) enum Address {
     /// `postgres://…`, with `schema=NAME` among its parameters if it is not the default.
     Postgres { url: String, schema: Option<String> },
     /// `redis://…#NAMESPACE`
-    Redis { url: String, namespace: Option<String> },
+    Redis { url: String, namespace: Option<String>, side_only: bool },
+    /// One for the records of class Main, and after a comma a Redis for those of class Side.
+    Tiered { main: Box<Self>, side: Box<Self> },
 }
 
 /// The text names no database. It is not shown: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "write sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME or \
-     redis://HOST#NAMESPACE"
+    "write sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME, redis://HOST#NAMESPACE, or one of \
+     the first two with a Redis for its Side: postgres://…,redis://…"
 )]
 pub(crate) struct UnknownAddress;
 
@@ -45,14 +47,27 @@ impl FromStr for Address {
     type Err = UnknownAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let tiered = [",redis:", ",rediss:"].into_iter().find_map(|side| text.find(side));
+        if let Some(comma) = tiered.filter(|_| !text.starts_with("redis")) {
+            let main = Box::new(text[..comma].parse()?);
+            let side = match text[comma + 1..].parse()? {
+                Self::Redis { url, namespace, .. } => {
+                    Self::Redis { url, namespace, side_only: true }
+                }
+                _ => return Err(UnknownAddress),
+            };
+            return Ok(Self::Tiered { main, side: Box::new(side) });
+        }
         match text.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             Some(("postgres" | "postgresql", _)) => Ok(postgres(text)),
             Some(("redis" | "rediss", _)) => Ok(match text.split_once('#') {
-                Some((url, name)) => {
-                    Self::Redis { url: url.to_owned(), namespace: Some(name.to_owned()) }
-                }
-                None => Self::Redis { url: text.to_owned(), namespace: None },
+                Some((url, name)) => Self::Redis {
+                    url: url.to_owned(),
+                    namespace: Some(name.to_owned()),
+                    side_only: false,
+                },
+                None => Self::Redis { url: text.to_owned(), namespace: None, side_only: false },
             }),
             _ => Err(UnknownAddress),
         }
@@ -81,6 +96,10 @@ impl Address {
     pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Archive>, NotOpened> {
         match self {
             Self::Sqlite(path) if !path.exists() => Err(NotOpened::Missing(path.clone())),
+            Self::Tiered { main, side } => {
+                let main = Box::pin(main.open_existing()).await?;
+                Ok(Arc::new(Tiered::shared(main, side.opened(false).await?)))
+            }
             _ => self.opened(false).await,
         }
     }
@@ -95,12 +114,19 @@ impl Address {
                 }
                 Arc::new(options.connect().await?)
             }
-            Self::Redis { url, namespace } => {
+            Self::Redis { url, namespace, side_only } => {
                 let mut options = RedisOptions::from_url(url)?;
+                if *side_only {
+                    options = options.side_only();
+                }
                 if let Some(namespace) = namespace {
                     options = options.namespace(namespace);
                 }
                 Arc::new(options.connect().await?)
+            }
+            Self::Tiered { main, side } => {
+                let main = Box::pin(main.opened(make)).await?;
+                Arc::new(Tiered::shared(main, Box::pin(side.opened(make)).await?))
             }
         })
     }
@@ -113,6 +139,7 @@ impl std::fmt::Debug for Address {
             Self::Sqlite(_) => "Sqlite",
             Self::Postgres { .. } => "Postgres",
             Self::Redis { .. } => "Redis",
+            Self::Tiered { .. } => "Tiered",
         })
     }
 }
@@ -128,6 +155,19 @@ mod tests {
         assert_eq!(url, "postgres://u:p@h/db?sslmode=require&a=b");
         assert_eq!(schema.as_deref(), Some("x"));
         assert!(!format!("{address:?}").contains("u:p"));
+    }
+
+    #[test]
+    fn after_a_comma_stands_the_redis_of_the_side() {
+        let address: Address = "postgres://a,b/db?schema=x,redis://c#n".parse().unwrap();
+        let Address::Tiered { main, side } = &address else { panic!("{address:?}") };
+        let Address::Postgres { url, .. } = &**main else { panic!("{main:?}") };
+        assert_eq!(url, "postgres://a,b/db");
+        let Address::Redis { url, namespace, side_only: true } = &**side else { panic!("{side:?}") };
+        assert_eq!((url.as_str(), namespace.as_deref()), ("redis://c", Some("n")));
+        assert!("mysql://h,redis://c".parse::<Address>().is_err());
+        let cluster: Address = "redis://a,redis://b".parse().unwrap();
+        assert!(matches!(cluster, Address::Redis { .. }), "the seeds of a cluster");
     }
 
     #[test]

@@ -7,27 +7,29 @@ use std::time::{Duration, Instant};
 use auth_core::store::Place;
 use auth_core::transfer::{Comparison, Imported, Moved, Side};
 
-/// Shows how far it went, on a line that is written over; nothing if nobody sees it.
+/// Shows how far it went: on a line that is written over, or on one line after the other in a log.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    shows: bool,
+    at_terminal: bool,
 }
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self { shows: std::io::stderr().is_terminal() }
+        Self { at_terminal: std::io::stderr().is_terminal() }
     }
 
     pub(crate) fn progress(&self) -> impl FnMut(&Moved<'_>) + use<> {
-        let shows = self.shows;
-        let mut last: Option<Instant> = None;
+        let (pause, before, after) = match self.at_terminal {
+            true => (Duration::from_millis(200), "\r\x1b[K", ""),
+            false => (Duration::from_secs(10), "", "\n"),
+        };
+        let mut last = Instant::now();
         move |moved| {
-            let often = last.is_some_and(|last| last.elapsed() < Duration::from_millis(200));
-            if shows && !often {
-                last = Some(Instant::now());
+            if last.elapsed() >= pause {
+                last = Instant::now();
                 let megabytes = moved.bytes as f64 / 1e6;
                 eprint!(
-                    "\r\x1b[K{} records, {megabytes:.1} MB, {:.0} records/s, at {}",
+                    "{before}{} records, {megabytes:.1} MB, {:.0} records/s, at {}{after}",
                     moved.records,
                     moved.per_second(),
                     place(moved.place)
@@ -41,7 +43,7 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if self.shows {
+        if self.at_terminal {
             eprint!("\r\x1b[K");
         }
     }

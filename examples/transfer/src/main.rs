@@ -7,8 +7,9 @@
 //! transfer verify --from sqlite:auth.db --to postgres://…
 //! ```
 //!
-//! Stop the servers first: what is moved is not one moment of the database. A command that was
-//! interrupted is repeated, and goes on from where it was. The file is as sensitive as the database.
+//! Stop the servers first: what is moved is not one moment of the database. A command that was interrupted
+//! is repeated: an export goes on with its file, and the others leave alone what they find done. The file is
+//! as sensitive as the database. `postgres://…,redis://…` is the two databases of a `Tiered`.
 
 mod database;
 mod display;

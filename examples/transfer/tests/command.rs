@@ -123,6 +123,28 @@ async fn a_copy_tells_what_it_left_alone_and_verify_what_differs() {
 }
 
 #[tokio::test]
+async fn a_redis_of_the_side_is_named_after_a_comma() {
+    if testbed::component("moving a Tiered", "AUTH_TEST_REDIS_SERVER").is_none() {
+        return;
+    }
+    // It keeps nothing on disk, which a Redis beside another database may.
+    let redis = testbed::Redis::setup().setting("appendonly", "no").start().unwrap();
+    let folder = Folder::new("tiered");
+    folder.fill("a.db", 0..3, "{}").await;
+    let store = SqliteStore::open(folder.0.join("a.db")).unwrap();
+    let mut side = archived(7, "1");
+    side.record.key = Key::builder(Class::Side, "failures").text("somebody").build().unwrap();
+    side.index.clear();
+    store.restore(&[side]).await.unwrap();
+    let to = format!("sqlite:b.db,{}#moved", redis.url());
+    let copied = folder.succeeds(&format!("copy --from sqlite:a.db --to {to}"));
+    assert!(copied.starts_with("4 records written, 0 were"), "{copied}");
+    folder.succeeds(&format!("verify --from sqlite:a.db --to {to}"));
+    let main = folder.fails("verify --from sqlite:a.db --to sqlite:b.db");
+    assert!(main.contains("differ at 1 places"), "the counter is in Redis: {main}");
+}
+
+#[tokio::test]
 async fn what_is_mistyped_is_told_and_makes_no_database() {
     let folder = Folder::new("mistyped");
     let missing = folder.fails("export --from sqlite:none.db --to a.jsonl");
