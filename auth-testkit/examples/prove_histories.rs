@@ -15,7 +15,7 @@ mod histories;
 
 use std::process::ExitCode;
 
-use histories::{Arguments, Failure, flaws, in_one_process, in_two_processes, worker};
+use histories::{Arguments, Failure, flaws, in_one_process, in_two_processes};
 use testbed::Backend;
 
 async fn prove(arguments: &Arguments) -> Result<(), Failure> {
@@ -40,8 +40,8 @@ async fn prove(arguments: &Arguments) -> Result<(), Failure> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let proof = async {
-        match worker::Task::read()? {
-            Some(task) => task.work().await,
+        match in_two_processes::database_of_worker() {
+            Some(spec) => in_two_processes::work(&spec).await,
             None => prove(&Arguments::read()?).await,
         }
     };

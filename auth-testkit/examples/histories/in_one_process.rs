@@ -17,5 +17,5 @@ pub(crate) async fn prove(arguments: &Arguments) -> Result<(), Failure> {
         .at_once(AT_ONCE)
         .interleaved(true);
     let tally = histories.check().await.map_err(|violation| format!("memory: {violation}"))?;
-    row(Backend::Memory, 1, tally, 0, started.elapsed())
+    row(Backend::Memory, 1, tally, started.elapsed())
 }

@@ -3,7 +3,6 @@
 pub(crate) mod flaws;
 pub(crate) mod in_one_process;
 pub(crate) mod in_two_processes;
-pub(crate) mod worker;
 
 use std::error::Error;
 use std::time::Duration;
@@ -52,10 +51,10 @@ pub(crate) fn row(
     backend: Backend,
     processes: u32,
     tally: Tally,
-    between: u64,
     took: Duration,
 ) -> Result<(), Failure> {
     let Tally { histories, calls, conflicts, full, failed, unknown, races, .. } = tally;
+    let between = tally.races_between_processes;
     let (name, seconds, failed) = (backend.name(), took.as_secs_f64(), failed + unknown);
     let hurried = match backend {
         Backend::Postgres | Backend::Tiered => ", synchronous_commit off",

@@ -9,4 +9,5 @@
 mod arbitrary;
 mod broken;
 mod known;
+mod processes;
 mod stores;

@@ -163,7 +163,9 @@ mod tests {
         let Address::Tiered { main, side } = &address else { panic!("{address:?}") };
         let Address::Postgres { url, .. } = &**main else { panic!("{main:?}") };
         assert_eq!(url, "postgres://a,b/db");
-        let Address::Redis { url, namespace, side_only: true } = &**side else { panic!("{side:?}") };
+        let Address::Redis { url, namespace, side_only: true } = &**side else {
+            panic!("{side:?}")
+        };
         assert_eq!((url.as_str(), namespace.as_deref()), ("redis://c", Some("n")));
         assert!("mysql://h,redis://c".parse::<Address>().is_err());
         let cluster: Address = "redis://a,redis://b".parse().unwrap();

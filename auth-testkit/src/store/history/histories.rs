@@ -131,6 +131,8 @@ pub struct Tally {
     pub unknown: u64,
     /// Pairs of calls that raced: see [`History::races`].
     pub races: u64,
+    /// Those of clients in two processes.
+    pub races_between_processes: u64,
 }
 
 impl Tally {

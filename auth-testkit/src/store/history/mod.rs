@@ -35,10 +35,41 @@
 //! it met another one (the victim of a deadlock, a failure to serialise) must try it again itself: of two
 //! commits that exclude each other one succeeds, and of two that do not both do.
 //!
-//! # Several processes
-//! [`Plan`] is the same in every process for the same seed and number, so that each runs some of the
-//! clients, with a clock that all of them share, and one joins and checks what they recorded. The example
-//! `prove_histories` does this.
+//! # Two processes
+//! Handles of one process may have more in common than two replicas have. [`ProcessHistories`] starts a program
+//! of yours twice, such as a test that is ignored unless it is asked for by name. It opens the database and calls
+//! [`run_clients`]; both go by the system's monotonic clock.
+//!
+//! ```no_run
+//! # #[cfg(unix)] mod unix {
+//! # use std::process::Command;
+//! # use std::sync::Arc;
+//! use auth_store::Store;
+//! use auth_testkit::store::history::{ProcessHistories, run_clients};
+//!
+//! async fn open() -> Arc<dyn Store> {
+//!     Arc::new(auth_sqlite::SqliteStore::open("history.db").unwrap()) // or yours, at a place that lasts
+//! }
+//!
+//! #[tokio::test(flavor = "multi_thread")]
+//! #[ignore = "the other test starts it"]
+//! async fn a_process_of_clients() {
+//!     run_clients(open().await).await.unwrap();
+//! }
+//!
+//! #[tokio::test(flavor = "multi_thread")]
+//! async fn two_processes_see_one_order() {
+//!     open().await; // one process makes the tables
+//!     let start = || {
+//!         let mut command = Command::new(std::env::current_exe().unwrap());
+//!         command.args(["a_process_of_clients", "--exact", "--ignored", "--nocapture"]);
+//!         command
+//!     };
+//!     let tally = ProcessHistories::new(start).check().await.unwrap();
+//!     assert!(tally.races_between_processes > 0);
+//! }
+//! # }
+//! ```
 
 mod call;
 mod check;
@@ -48,6 +79,10 @@ mod histories;
 mod model;
 mod operation;
 mod plan;
+#[cfg(unix)]
+mod processes;
+#[cfg(unix)]
+mod worker;
 
 use std::fmt;
 
@@ -59,6 +94,10 @@ pub use histories::{Histories, Tally, Violation};
 pub use model::State;
 pub use operation::{Change, Condition, Operation, Slot, Version};
 pub use plan::{Access, CLIENTS, Plan};
+#[cfg(unix)]
+pub use processes::ProcessHistories;
+#[cfg(unix)]
+pub use worker::run_clients;
 
 /// Several things with commas between them.
 fn in_order<T: fmt::Display>(all: &[T]) -> impl fmt::Display {
