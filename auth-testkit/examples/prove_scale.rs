@@ -81,16 +81,19 @@ async fn prove() -> Result<(), Failure> {
     );
     for operation in Operation::ALL {
         let mut ratio = 0.0;
-        let mut rates = (0.0, 0.0);
-        for _ in 0..ATTEMPTS {
-            rates = in_turn(&mut small, &mut large, operation, turn).await?;
+        let name = operation.name();
+        for attempt in 1..=ATTEMPTS {
+            let rates = in_turn(&mut small, &mut large, operation, turn).await?;
             ratio = rates.1 / rates.0;
-            if ratio >= 1.0 - tolerance || many > BOUND {
+            let change = (ratio - 1.0) * 100.0;
+            let is_kept = ratio >= 1.0 - tolerance || many > BOUND;
+            let note = if is_kept { "" } else { ", measured again" };
+            let again = if attempt == 1 { "" } else { ", again" };
+            println!("| {name}{again} | {:.0} | {:.0} | {change:+.1} %{note} |", rates.0, rates.1);
+            if is_kept {
                 break;
             }
         }
-        let (name, change) = (operation.name(), (ratio - 1.0) * 100.0);
-        println!("| {name} | {:.0} | {:.0} | {change:+.1} % |", rates.0, rates.1);
         must(
             ratio >= 1.0 - tolerance || many > BOUND,
             &format!("{name} is as fast with {many} grants"),

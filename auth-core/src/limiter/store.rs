@@ -20,8 +20,10 @@ use crate::limiter::{Attempt, Limited, Name, RateLimiter, TooManyAttempts};
 ///
 /// A name that nobody here failed under costs nothing. A failure costs one addition, and from then to the end
 /// of the window each attempt under that name costs one read. So a replica on which nobody failed yet
-/// admits one attempt beyond the limit before it learns of it, and a name gets at most the limit and one
-/// for each replica in a window.
+/// admits one attempt beyond the limit before it learns of it. Attempts that are under way when the limit is
+/// reached are not called back: who guesses many at once gets that many more, once in a window. What is
+/// guessed here are clients' secrets, of 256 bits if they were generated; a sign-in takes its place before
+/// the password is looked at.
 ///
 /// The counters are of the class `Side`. Whoever loses them gives every name its budget anew, and nothing
 /// else: what is admitted is an attempt, which still needs the right secret. If a failure cannot be counted,

@@ -1,9 +1,10 @@
 //! The outbox: effects that leave the system in the same commit as their cause.
 //!
 //! A message is a record with a due time. A worker on any replica leases it by a commit, delivers it and
-//! deletes it; a crash between the two delivers it again, so every message has an idempotency key. What
-//! cannot be delivered, or takes its worker along, is a dead letter after [`Message::MAX_ATTEMPTS`], and
-//! waits for an operator.
+//! marks it as delivered, so that the next sweep removes it; a crash between the two delivers it again, so
+//! every message has an idempotency key. What cannot be delivered, or takes its worker along, is a dead
+//! letter after [`Message::MAX_ATTEMPTS`], and waits for an operator: [`DeadLetters`] lists them, and sends
+//! them again or drops them.
 
 mod dead_letters;
 mod deliver;

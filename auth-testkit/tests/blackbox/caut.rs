@@ -235,8 +235,19 @@ blackbox! {
         let spoofed = browser.http().post(world.url("/oauth2/token")).form(&CREDENTIALS_GRANT);
         let spoofed = spoofed.basic_auth("svc", Some(SECRET)).header("x-forwarded-for", "192.0.2.1");
         assert_eq!(browser.send(spoofed).await.unwrap().status, 429);
-        // Another client from the same place is served, and so is this one from another place.
+        // Another client from the same place is served.
         assert_eq!(post_as(&world, "/oauth2/introspect", RS, &form).await.status, 200);
+    }
+
+    async fn a_091_whoever_guesses_elsewhere_locks_nobody_out(setup: Setup) {
+        let world = World::start(setup).await;
+        let guess = async || token(&world, By::Basic("svc", "guess"), &CREDENTIALS_GRANT).await;
+        for _ in 0..40 {
+            if guess().await.status == 429 {
+                break;
+            }
+        }
+        assert_refused(&token(&world, SVC, &CREDENTIALS_GRANT).await, 429, "invalid_client");
         let elsewhere = reqwest::Client::builder().local_address("127.0.0.2".parse().ok()).build();
         let request = elsewhere.unwrap().post(world.url("/oauth2/token"));
         let request = request.basic_auth("svc", Some(SECRET)).form(&CREDENTIALS_GRANT);

@@ -7,8 +7,9 @@ use auth_core::keys::SigningAlgorithm;
 use auth_core::seal::{DeploymentSecrets, LoadDataKeys, Purpose};
 use auth_core::store::limits::MAX_BATCH_BYTES;
 use auth_core::store::{
-    Batch, Class, CommitId, InvalidBatch, Key, KeyRange, Main, MemoryStore, NewRecord, Record,
-    Scan, Store, TenantId, Timestamp, When, Write,
+    Batch, BatchBuilder, Class, CommitId, Cursor, Direction, IndexEntry, InvalidBatch, Key,
+    KeyRange, Main, MemoryStore, NewRecord, Record, Scan, ScanRange, Store, TenantId, Timestamp,
+    Want, When, Write,
 };
 use auth_core::{Clock, Entropy, MemoryDirectory, PasswordHasher, SystemEntropy};
 use auth_oidc::Provider;
@@ -18,6 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
+use testbed::Backend;
 
 use crate::caut::without_limits;
 use crate::flow::*;
@@ -242,6 +244,63 @@ async fn a_461_what_is_sealed_in_one_row_opens_in_no_other() {
     assert!(told.contains("signing keys cannot be loaded"), "{told}");
     write(&*store, b, &set.key, &set.value).await;
     build(&store, b).await.expect("as it was");
+}
+
+/// In every place where a store takes a text or bytes: it is found again as it was, and nothing else is.
+#[tokio::test]
+async fn a_464_what_reads_like_a_statement_is_a_value() {
+    const STATEMENTS: [&str; 4] = [
+        "'; DROP TABLE record; --",
+        "\" OR 1=1; DELETE FROM auth.record WHERE ''='",
+        "\\'); redis.call('FLUSHALL') --",
+        "$1 ?1 :a @b %s {0} \0 \u{feff}",
+    ];
+    let key = |text: &str| Key::builder(Class::Main, "thing").text(text).build().unwrap();
+    for backend in Backend::ALL {
+        let Some(database) = backend.database().await else { continue };
+        let store = database.open().await;
+        let tenant = TenantId::new("a--b_1").unwrap();
+        let put = |text: &str| {
+            let record = NewRecord {
+                key: key(text),
+                value: serde_json::to_string(text).unwrap().into(),
+                index: vec![IndexEntry::new("thing_by_text", text.as_bytes())],
+                keep_until: None,
+                due: None,
+            };
+            Write::Put { record, when: When::Absent, old_index: Vec::new() }
+        };
+        let now = auth_core::SystemClock::default().now();
+        let batch = Batch::builder::<Main>(CommitId::from_bytes([7; 16]), now);
+        let batch = STATEMENTS.iter().map(|text| put(text)).fold(batch, BatchBuilder::write);
+        store.commit(tenant, &batch.build().unwrap()).await.unwrap();
+        let all = store.get(tenant, &STATEMENTS.map(key)).await.unwrap();
+        for (text, record) in STATEMENTS.iter().zip(all) {
+            let value: String = serde_json::from_str(&record.unwrap().value).unwrap();
+            assert_eq!(value, **text, "{}", backend.name());
+            let range = ScanRange::Index {
+                name: "thing_by_text",
+                start: text.as_bytes().into(),
+                end: [text.as_bytes(), &[0]].concat().into(),
+            };
+            let page = |after| Scan {
+                range: range.clone(),
+                direction: Direction::Ascending,
+                limit: 10,
+                after,
+                skip: 0,
+                want: Want::Records,
+            };
+            let found = &store.scan(tenant, &[page(None)]).await.unwrap()[0];
+            assert_eq!(found.records.len(), 1, "{}: {text}", backend.name());
+            // As a cursor it stands after itself.
+            let cursor = Cursor { bytes: text.as_bytes().into(), key: key(text) };
+            let after = &store.scan(tenant, &[page(Some(cursor))]).await.unwrap()[0];
+            assert!(after.records.is_empty(), "{}: {text}", backend.name());
+        }
+        let whole = Scan::records(Key::builder(Class::Main, "thing").range(), 100);
+        assert_eq!(store.scan(tenant, &[whole]).await.unwrap()[0].records.len(), STATEMENTS.len());
+    }
 }
 
 #[tokio::test]
