@@ -52,6 +52,7 @@ mod deletion;
 mod endpoint;
 mod explain;
 mod grant;
+mod numeric_date;
 pub mod provider;
 mod refusal;
 mod session;

@@ -15,15 +15,18 @@ use crate::record::{Kind, Unknown};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyPolicy {
-    /// An active key is kept for each of these.
+    /// An active key is kept for each of these. Add one some hours before a client is signed by it: the first key of
+    /// an algorithm signs at once, and verifiers may keep the set of before.
     pub algorithms: Vec<SigningAlgorithm>,
     /// How long a new key is published before it signs, so that every verifier which follows the cache
-    /// headers of the JWK set knows it. Default: one hour.
+    /// headers of the JWK set knows it: at least the five minutes that these permit, and twice `reload_every`.
+    /// Default: one hour.
     pub publish_before: Duration,
     /// After what time a key is replaced; `None` rotates by hand only. Default: 90 days.
     pub rotate_every: Option<Duration>,
     /// How long a replaced key stays published: as long as anything that it signed may come back, which
-    /// for id tokens as logout hints is the longest login session. Default: 31 days.
+    /// for id tokens as logout hints is the longest login session; at least as long as that and as any token.
+    /// Default: 31 days.
     pub keep_after: Duration,
     /// How long a process goes by what it read: for as long it may sign with a key that another one
     /// revoked. At most half of `publish_before`. Default: one second, which is one read a second.

@@ -53,6 +53,10 @@ impl AnswerRequest<'_> {
         }
         let grant_id = GrantId::new(cx.now, &mut cx.rng);
         let record = self.record(cx);
+        if record.audience.is_empty() && !self.request.audience.is_empty() {
+            let text = "the client may not have any of these resources any more";
+            return Err(RedirectError::new(to, ErrorCode::InvalidTarget, text).into());
+        }
         if response_type.has_id_token() && !record.scope.contains("openid") {
             let text = "openid was not granted, which an id token needs";
             return Err(RedirectError::new(to, ErrorCode::AccessDenied, text).into());

@@ -36,7 +36,10 @@ pub(crate) fn before_login(
             false => Ok(Interaction::Login),
         };
     };
-    check_hint(request, seen)?;
+    // Who is to sign in anew may be the one of the hint then.
+    if !request.prompt.is_for_a_new_sign_in() {
+        check_hint(request, seen)?;
+    }
     let adequate = !request.prompt.is_for_a_new_sign_in()
         && request.max_age != Some(0)
         && is_recent(request, sign_in, now)

@@ -20,6 +20,7 @@ use crate::authorize::{AuthorizeRefusal, PageError};
 use crate::client::encryption::decrypt;
 use crate::client::{Client, keys};
 use crate::explain::Explained;
+use crate::numeric_date::numeric_date;
 use crate::refusal::ErrorCode;
 use crate::stop::Stop;
 
@@ -177,10 +178,9 @@ fn check(
     if !for_us {
         return Err("its aud is not the issuer identifier of this provider");
     }
-    // Seconds (RFC 7519 §2); nobody needs a fraction of one here.
     let time = |name: &str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value.as_u64().and_then(Timestamp::from_secs).map(Some).ok_or(()),
+        Some(value) => numeric_date(value).map(Some).ok_or(()),
     };
     let exp = time("exp").ok().flatten().ok_or("its exp is missing or no time")?;
     if exp.saturating_add(SKEW) <= now {

@@ -97,8 +97,8 @@ impl Client {
         }
     }
 
-    /// Whose assertions may name the URL of the token endpoint as their audience, in place of the issuer: what
-    /// OpenID Connect Core §9 advises, and older libraries send. Another authorization server that the client
+    /// Whose assertions may name the URL of the token endpoint, or that of pushed requests, as their audience, in place
+    /// of the issuer: what OpenID Connect Core §9 and RFC 9126 §2 advise, and older libraries send. Another authorization server that the client
     /// trusts, and that claims our endpoint's URL for its own, could then use them here (RFC 7523bis §1).
     #[must_use]
     pub fn insecure_token_endpoint_audience(mut self) -> Self {

@@ -31,7 +31,7 @@ pub struct Client {
     pub client_name: String,
     /// How it authenticates.
     pub token_endpoint_auth_method: TokenEndpointAuthMethod,
-    /// Whether its assertions may also be for the URL of the token endpoint.
+    /// Whether its assertions may also be for the URL of the token endpoint or of pushed requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure_token_endpoint_audience: bool,
     /// Its public keys, for `private_key_jwt` and request objects.
@@ -85,7 +85,7 @@ pub struct Client {
     /// The form of its access tokens; the provider's default if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_format: Option<AccessTokenFormat>,
-    /// What signs its id tokens; the provider's default if `None`.
+    /// What signs its id tokens; the provider's default if `None`, where OpenID Connect Registration §2 says RS256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<SigningAlgorithm>,
     /// Whether it must push its authorization requests (RFC 9126 §6).
@@ -100,7 +100,8 @@ pub struct Client {
     /// What signs userinfo for it; plain JSON if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
-    /// What signs introspections that it asks for as JWTs (RFC 9701); the provider's default if `None`.
+    /// What signs introspections that it asks for as JWTs (RFC 9701); the provider's default if `None`, where §6 says
+    /// RS256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<SigningAlgorithm>,
     /// How the key of its encrypted id tokens comes to it; they are not encrypted if `None`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_core::decision::{Asks, Cx, Decision, Driver, Facts, Need, Outcome, Unavailable};
 use auth_core::job::enqueue;
-use auth_core::keys::SecretJws;
+use auth_core::keys::{LocalKeys, SecretJws};
 use auth_core::record::{Shadow, Tag, TypedKey};
 use auth_core::store::{BatchBuilder, Main, MainWrite, When};
 use auth_core::{ClientId, Fetch, HttpClient, Secret, Tenant};
@@ -26,6 +26,7 @@ pub struct Clients {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) http: Option<Arc<dyn HttpClient>>,
     pub(crate) config: Arc<Config>,
+    pub(crate) keys: Arc<LocalKeys>,
 }
 
 /// A client could not be registered or changed.
@@ -61,6 +62,7 @@ impl Clients {
         client.check_outgoing(self.http.as_deref())?;
         client.check_subjects(self.config.pairwise_subjects.as_ref())?;
         client.check_encryption(self.config.encryption)?;
+        client.check_signing(self.keys.policy())?;
         self.check_sector(&client).await?;
         let method = client.token_endpoint_auth_method;
         let secret = match &client.secret {

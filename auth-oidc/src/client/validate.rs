@@ -1,5 +1,8 @@
 //! Checks a client's metadata before it is stored.
 
+use std::time::Duration;
+
+use auth_core::keys::KeyPolicy;
 use auth_core::{Forbidden, HttpClient, Scopes};
 use url::Url;
 
@@ -182,6 +185,34 @@ impl Client {
             && uri.fragment().is_none()
             && uri.host_str().is_some_and(|host| host.chars().all(plain))
             && origins.into_iter().any(|other| other.origin() == uri.origin())
+    }
+
+    /// Whether the provider can sign for it, and keeps keys for as long as what they signed.
+    pub(crate) fn check_signing(&self, keys: &KeyPolicy) -> Result<(), InvalidClient> {
+        let refuse = |member, reason| {
+            let client_id = self.client_id.to_string();
+            Err(InvalidClient::Metadata { client_id, member, reason })
+        };
+        let registered = [
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
+        ];
+        let unknown = |alg: &Option<_>| alg.is_some_and(|alg| !keys.algorithms.contains(&alg));
+        if let Some((member, _)) = registered.iter().find(|(_, alg)| unknown(alg)) {
+            return refuse(
+                member,
+                "the provider has no key of this algorithm: add it by `.signing_keys(|keys| …)`",
+            );
+        }
+        if self.access_token_lifetime(Duration::ZERO) > keys.keep_after {
+            return refuse(
+                "access_token_lifespan",
+                "its tokens would outlive the keys that sign them: have shorter ones, or raise `keep_after` in \
+                 `.signing_keys(|keys| …)`",
+            );
+        }
+        Ok(())
     }
 
     /// Asks whether requests may be sent to where it wants them.

@@ -34,9 +34,7 @@ pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
         Err(response) => return response,
     };
     let accepted = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut types = accepted.flat_map(|value| value.split(','));
-    let signed =
-        types.any(|asked| asked.split(';').next().unwrap_or_default().trim() == MEDIA_TYPE);
+    let signed = accepted.flat_map(|value| value.split(',')).any(asks_for_a_jwt);
     let introspect = Introspect::new(provider.tenant(), channel.request(), signed);
     let issuer = &provider.tenant().issuer;
     match channel.decide(&introspect).await {
@@ -51,6 +49,17 @@ pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
 /// What a caller asks for that wants a signed answer (RFC 9701 §4), and the type of it.
 const MEDIA_TYPE: &str = "application/token-introspection+jwt";
 const TYP: &str = "token-introspection+jwt";
+
+/// Of one type of an `Accept` header (RFC 9110 §12.5.1).
+fn asks_for_a_jwt(asked: &str) -> bool {
+    let mut parts = asked.split(';').map(str::trim);
+    let is_meant = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_TYPE));
+    let refused = |part: &str| {
+        let weight = part.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("q"));
+        weight.is_some_and(|(_, weight)| weight.trim().parse() == Ok(0.0_f32))
+    };
+    is_meant && !parts.any(refused)
+}
 
 /// The answer, in the form that was asked for.
 #[derive(Debug)]
@@ -172,6 +181,7 @@ impl Introspect {
             expires_at: family.value.idle_until,
             claims: Map::new(),
             requested: RequestedClaims::default(),
+            for_resources: !grant.audience.is_empty(),
         }))
     }
 }

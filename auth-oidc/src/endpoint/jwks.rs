@@ -1,11 +1,16 @@
 //! The JWK set (RFC 7517 §5).
 
+use std::time::Duration;
+
 use auth_core::http::Response;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 
 use crate::endpoint::answer::unavailable;
 use crate::provider::Provider;
+
+/// For how long the set may be kept: `publish_before` of the keys is longer.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(300);
 
 pub(super) async fn answer(provider: &Provider) -> Response {
     match provider.policy().await {
@@ -14,7 +19,7 @@ pub(super) async fn answer(provider: &Provider) -> Response {
     }
 }
 
-/// A document that anyone may keep for a while: shorter than new keys are published before they sign.
+/// A document that anyone may keep for [`MAX_AGE`].
 pub(super) fn public(json: Bytes) -> Response {
     let mut response = Response::new(json);
     let headers = response.headers_mut();

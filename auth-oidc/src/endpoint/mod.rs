@@ -11,7 +11,7 @@ mod end_session;
 mod guard;
 mod health;
 mod introspect;
-mod jwks;
+pub(crate) mod jwks;
 mod login;
 mod logout;
 mod par;

@@ -12,7 +12,7 @@ use crate::explain::Explained;
 use crate::provider::{Policy, Provider};
 use crate::refusal::Refusal;
 use crate::token::claims::{ClaimRequest, active_identity};
-use crate::token::presented::PresentedAccess;
+use crate::token::presented::{LiveAccess, PresentedAccess};
 use crate::token::{OutgoingToken, sign, sign_later};
 
 pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
@@ -90,7 +90,13 @@ impl Decision for UserInfo {
             Some(token) => token.live(facts, cx.now)?,
             None => None,
         };
-        let Some(live) = live else { return Ok(Outcome::refuse(Denied::InvalidToken)) };
+        // What a client was given for a resource is in the hands of that resource, too.
+        let for_us = |live: &LiveAccess| {
+            !live.for_resources || live.is_for_us(cx.tenant, &self.policy.config)
+        };
+        let Some(live) = live.filter(for_us) else {
+            return Ok(Outcome::refuse(Denied::InvalidToken));
+        };
         let Some(subject) = live.subject.filter(|_| live.scope.contains("openid")) else {
             return Ok(Outcome::refuse(Denied::InsufficientScope("openid".to_owned())));
         };

@@ -38,13 +38,18 @@ impl ClientRequest {
     }
 
     /// Which of the `granted` resources a token is for: those that are asked for, or all of them, as far
-    /// as the client may still have them (RFC 8707 §2.2).
+    /// as the client may still have them (RFC 8707 §2.2). A grant of which none is left gives no token: one
+    /// that names no resource would be good at more places.
     fn audience(&self, granted: &[String], client: &Client) -> Result<Vec<String>, Refusal> {
         let may = |resource: &&String| client.audience.contains(resource);
         let still: Vec<String> = granted.iter().filter(may).cloned().collect();
         let asked = granted_audience(&self.form, &still)
             .map_err(|text| Refusal::new(ErrorCode::InvalidTarget, text))
             .map_err(|it| it.by_parameter("RFC 8707 §2.2", "resource", &self.form))?;
+        if still.is_empty() && !granted.is_empty() {
+            let text = "the client may not have any of the granted resources any more";
+            return Err(Refusal::new(ErrorCode::InvalidTarget, text).by("RFC 8707 §2.2"));
+        }
         Ok(if asked.is_empty() { still } else { asked })
     }
 }

@@ -32,10 +32,7 @@ impl Provider {
         let presented = PresentedAccess::parse(token.expose(), &policy.keys, self.tenant());
         let check = CheckToken(presented.ok_or(Denied::InvalidToken)?);
         let live = self.driver().run(self.tenant(), &check).await??;
-        let issuer = self.tenant().issuer.as_str();
-        let ours =
-            |audience: &String| audience == issuer || self.config().audience.contains(audience);
-        if !live.audience.is_empty() && !live.audience.iter().any(ours) {
+        if !live.is_for_us(self.tenant(), self.config()) {
             return Err(Denied::InvalidToken);
         }
         let mut principal = Principal::new(Carrier::BearerToken);

@@ -99,7 +99,7 @@ impl Provider {
     pub fn clients(&self) -> Clients {
         let (driver, tenant) = (self.inner.driver.clone(), self.inner.tenant.clone());
         let (http, config) = (self.inner.http.clone(), self.inner.config.clone());
-        Clients { driver, tenant, http, config }
+        Clients { driver, tenant, http, config, keys: self.inner.keys.clone() }
     }
 
     /// The provider as something to mount.

@@ -1,7 +1,12 @@
 "use strict";
 // OpenID Connect Session Management 1.0 §3.2. A message is "client_id session_state"; the answer "unchanged", "changed" or "error".
 const name = `${document.documentElement.dataset.cookie}=`;
-const browserState = () => document.cookie.split("; ").find((cookie) => cookie.startsWith(name))?.slice(name.length) ?? "";
+const browserState = () => {
+  const cookie = document.cookie.split("; ").find((cookie) => cookie.startsWith(name))?.slice(name.length) ?? "";
+  const [state, until] = cookie.split(".");
+  // A session that has ended by itself is none.
+  return Date.now() < until * 1000 ? state : "";
+};
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const check = async (origin, data) => {

@@ -21,10 +21,11 @@ fn browser_state(sid: &SessionId) -> String {
     hash(&["browser state", &sid.to_string()])
 }
 
-/// The cookie of a browser that is signed in.
+/// The cookie of a browser that is signed in, with the second at which that ends by itself.
 pub(crate) fn cookie(session: &LoginSession, now: Timestamp) -> CookieSpec {
     let max_age = session.remember.then(|| session.expires_at.since(now));
-    CookieSpec::for_frames(COOKIE, browser_state(&session.sign_in.sid), max_age)
+    let (state, until) = (browser_state(&session.sign_in.sid), session.expires_at.as_secs());
+    CookieSpec::for_frames(COOKIE, format!("{state}.{until}"), max_age)
 }
 
 /// The parameter of an authentication response (§2); `None` if the client has no origin that could ask.

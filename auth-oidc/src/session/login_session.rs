@@ -56,6 +56,9 @@ impl LoginSession {
     /// For how long an ended or expired session is remembered, so that what is bound to it learns of it.
     const RETENTION: Duration = Duration::from_secs(86_400);
 
+    /// For how long one that expired is kept for those who are still to be told of it: no worker may have run.
+    const RETENTION_UNTOLD: Duration = Duration::from_secs(31 * 86_400);
+
     /// How many clients a session knows at most: as many as can be told by one commit.
     const MAX_CLIENTS: usize = 200;
 
@@ -158,7 +161,11 @@ impl Kind for LoginSession {
     }
 
     fn keep_until(&self) -> Option<Timestamp> {
-        Some(self.expires_at.saturating_add(Self::RETENTION))
+        let retention = match self.watched_until.is_some() && !self.ended {
+            true => Self::RETENTION_UNTOLD,
+            false => Self::RETENTION,
+        };
+        Some(self.expires_at.saturating_add(retention))
     }
 }
 

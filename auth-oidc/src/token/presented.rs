@@ -7,6 +7,7 @@ use auth_core::seal::{Artefact, Handle, Lineage};
 use auth_core::{ClientId, GrantId, Scopes, SessionId, Subject, Tenant, Timestamp};
 use serde_json::{Map, Value};
 
+use crate::provider::Config;
 use crate::token::access::{self, AccessToken, RevokedToken};
 use crate::token::grant::Generations;
 use crate::token::liveness;
@@ -41,6 +42,18 @@ pub(crate) struct LiveAccess {
     pub(crate) claims: Map<String, Value>,
     /// Claims that the client asked for one by one, and its grant holds.
     pub(crate) requested: RequestedClaims,
+    /// Whether its grant names the resources that it is for (RFC 8707).
+    pub(crate) for_resources: bool,
+}
+
+impl LiveAccess {
+    /// Whether the provider and the APIs beside it may take it (RFC 9068 §4): it names one of them, or nobody.
+    pub(crate) fn is_for_us(&self, tenant: &Tenant, config: &Config) -> bool {
+        let ours = |audience: &String| {
+            audience == tenant.issuer.as_str() || config.audience.contains(audience)
+        };
+        self.audience.is_empty() || self.audience.iter().any(ours)
+    }
 }
 
 impl PresentedAccess {
@@ -82,6 +95,7 @@ impl PresentedAccess {
                     expires_at: value.expires_at,
                     claims: value.claims,
                     requested: RequestedClaims::default(),
+                    for_resources: false,
                 };
                 (token, handle.lineage, value.generations)
             }
@@ -96,6 +110,7 @@ impl PresentedAccess {
             // Whose it is, the grant knows as well; and its generations are those of now.
             Some(_) => liveness::live_grant(&lineage, facts, now)?.is_some_and(|grant| {
                 token.requested.clone_from(&grant.value.claims);
+                token.for_resources = !grant.value.audience.is_empty();
                 token.subject.as_ref() == Some(&grant.value.sign_in.subject)
                     && token.client_id == grant.value.client_id
                     && generations == grant.value.generations
@@ -156,6 +171,7 @@ impl JwtAccess {
             expires_at,
             claims,
             requested: RequestedClaims::default(),
+            for_resources: false,
         };
         let [client, subject, consent] = generations;
         Some(Self { lineage, jti, token, generations: Generations { client, subject, consent } })

@@ -195,10 +195,13 @@ blackbox! {
         world.clock.advance(Duration::from_secs(6));
         assert_accepted(&world, &sign(&key, &for_endpoint("keyed", "e-1", endpoint.clone()))).await;
         assert_accepted(&world, &sign(&key, &claims_of(&world, "keyed", "e-2"))).await;
+        // Nor are the endpoints of RFC 9126 §2 and RFC 7523 §3 told apart.
+        let pushed = json!(world.url("/oauth2/par"));
+        assert_accepted(&world, &sign(&key, &for_endpoint("keyed", "e-4", pushed))).await;
         // Alone, and no other address; and nobody else may.
         let issuer = &world.issuer;
         for (i, audience) in [
-            json!([endpoint]), json!([issuer]), json!(world.url("/oauth2/introspect")), json!(world.url("/oauth2/par")),
+            json!([endpoint]), json!([issuer]), json!(world.url("/oauth2/introspect")), json!(world.url("/oauth2/par/")),
             json!("https://other.example/oauth2/token"), json!(world.url("/oauth2/token/")),
         ]
         .into_iter()

@@ -307,15 +307,18 @@ blackbox! {
 
     async fn what_a_client_lost_meanwhile_is_not_given(setup: Setup) {
         let world = world(setup).await;
-        let wide = every_type(web()).audience("https://api.example");
+        const API: &str = "https://api.example";
+        let wide = every_type(web()).audience(API);
         for (lost, error) in [
-            (every_type(web()).scope("openid"), None),
-            (web().audience("https://api.example"), Some("unauthorized_client")),
+            (every_type(web()).scope("openid").audience(API), None),
+            // Without a resource it would be good at more places.
+            (every_type(web()), Some("invalid_target")),
+            (web().audience(API), Some("unauthorized_client")),
         ] {
             world.provider.clients().put(wide.clone()).await.unwrap();
             world.clock.advance(std::time::Duration::from_secs(6));
             let browser = Browser::new();
-            let asked = asked(ResponseType::CodeToken).set("resource", "https://api.example");
+            let asked = asked(ResponseType::CodeToken).set("resource", API);
             let page = open(&world, &browser, &asked.url(&world)).await;
             assert!(matches!(page, End::Page(_)));
             world.provider.clients().put(lost).await.unwrap();
@@ -325,7 +328,7 @@ blackbox! {
             if error.is_none() {
                 assert_eq!(answer["scope"], "openid");
                 let said = introspect(&world, &answer["access_token"]).await;
-                assert_eq!((&said["active"], &said["aud"]), (&json!(true), &json!([])));
+                assert_eq!((&said["active"], &said["aud"]), (&json!(true), &json!([API])));
             }
         }
     }

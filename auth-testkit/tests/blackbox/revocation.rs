@@ -1,5 +1,6 @@
 //! Revoking all that a person has, or all that they gave one client.
 
+use auth_oidc::client::{AccessTokenFormat, ClaimMapper};
 use auth_testkit::Browser;
 
 use crate::flow::*;
@@ -184,6 +185,26 @@ blackbox! {
             let bearer = auth_core::Secret::new(access);
             let principal = world.provider.authority().bearer(&bearer).await;
             assert_eq!(principal.is_ok(), good, "{resource:?}: {principal:?}");
+        }
+    }
+
+    async fn a_170_a_resource_learns_nothing_of_the_person_by_its_tokens(setup: Setup) {
+        const PAYMENTS: &str = "https://payments.example";
+        for format in [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt] {
+            let web = crate::world::web().audience(PAYMENTS).access_token_format(format);
+            let mut mapped = web.clone();
+            mapped.claim_mappers = vec![ClaimMapper::audience(PAYMENTS)];
+            for (client, resource, status) in
+                [(&web, None, 200), (&web, Some(PAYMENTS), 401), (&mapped, None, 200)]
+            {
+                let world = World::with(setup, |b| b.client(client.clone())).await;
+                let asked = resource.iter().fold(request("web"), |it, r| it.set("resource", r));
+                let code = authorize(&world, &Browser::new(), &ALICE, &asked).await.callback().code();
+                let access = Tokens::of(&redeem(&world, WEB, &code).await).access;
+                assert_eq!(introspect(&world, &access).await["active"], true);
+                let said = userinfo(&world, &access).await;
+                assert_eq!(said.status, status, "{format:?} for {resource:?}: {}", said.text());
+            }
         }
     }
 }

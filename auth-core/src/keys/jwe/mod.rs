@@ -17,7 +17,9 @@ pub use algorithm::{ContentEncryption, Encryption, KeyManagement, UnsupportedEnc
 pub use compact::{CompactJwe, JweError};
 pub use suite::DecryptionKey;
 
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
 
 use crate::secret::Secret;
 
@@ -62,6 +64,10 @@ enum Said {
     Nothing,
 }
 
+fn is_p521(key: &Jwk) -> bool {
+    matches!(&key.algorithm, AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P521)
+}
+
 /// `None` if it says that it is for something else.
 fn said_of(key: &Jwk, alg: KeyManagement) -> Option<Said> {
     let common = &key.common;
@@ -74,9 +80,12 @@ fn said_of(key: &Jwk, alg: KeyManagement) -> Option<Said> {
     match (common.key_algorithm, alg) {
         (None, _) => {}
         (Some(KeyAlgorithm::RSA_OAEP_256), KeyManagement::RsaOaep256) => said = Said::Encryption,
-        // The type of JWKs knows no name of ECDH, nor of some signatures.
+        // The type of JWKs knows no name of ECDH, nor of ES512, which is of another curve than those of the rest.
         (Some(KeyAlgorithm::UNKNOWN_ALGORITHM), KeyManagement::EcdhEs)
-            if said == Said::Encryption => {}
+            if said == Said::Encryption || !is_p521(key) =>
+        {
+            said = Said::Encryption;
+        }
         _ => return None,
     }
     let operations = common.key_operations.as_deref().unwrap_or_default();

@@ -382,8 +382,15 @@ mod tests {
         assert_eq!(chosen.key, *encrypts.jwk());
         assert!(Recipient::choose(ecdh, [&bare]).is_some());
         let mut of_another_algorithm = bare.clone();
-        of_another_algorithm.common.key_algorithm = Some(KeyAlgorithm::UNKNOWN_ALGORITHM);
+        of_another_algorithm.common.key_algorithm = Some(KeyAlgorithm::ES256);
         assert!(Recipient::choose(ecdh, [&of_another_algorithm]).is_none());
+        // As a client writes it, without a word on its use (RFC 7517 §4.4).
+        let mut text = serde_json::to_value(encrypts.jwk()).unwrap();
+        text.as_object_mut().unwrap().remove("use");
+        text["alg"] = json!("ECDH-ES");
+        let by_name: Jwk = serde_json::from_value(text).unwrap();
+        let chosen = Recipient::choose(ecdh, [&bare, &by_name]).unwrap();
+        assert_eq!(chosen.key, by_name);
         let mut off = encrypts.jwk().clone();
         let AlgorithmParameters::EllipticCurve(ec) = &mut off.algorithm else { unreachable!() };
         (ec.x, ec.y) = (ec.y.clone(), ec.x.clone());

@@ -15,6 +15,7 @@ use crate::client::keys::{self, NotVerified};
 use crate::client::{Client, ClientRecord, TokenEndpointAuthMethod};
 use crate::endpoint::path;
 use crate::explain::Explained;
+use crate::numeric_date::numeric_date;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::stop::Stop;
 
@@ -126,13 +127,16 @@ fn check(
     let issuer = &cx.tenant.issuer;
     let for_us = text("aud").is_some_and(|aud| {
         let by_endpoint = client.insecure_token_endpoint_audience;
-        aud == issuer.as_str() || (by_endpoint && aud == issuer.url(path::TOKEN))
+        // RFC 7523 §3, RFC 9126 §2.
+        let endpoints = [path::TOKEN, path::PUSHED_AUTHORIZATION];
+        aud == issuer.as_str()
+            || (by_endpoint && endpoints.into_iter().any(|endpoint| aud == issuer.url(endpoint)))
     });
     if !for_us {
         return Err("aud must be the issuer identifier of this provider, as a string and alone");
     }
-    let time = |name: &str| claims.get(name).and_then(Value::as_f64).map(seconds);
-    let exp = time("exp").flatten().ok_or("exp is missing")?;
+    let time = |name: &str| claims.get(name).and_then(numeric_date);
+    let exp = time("exp").ok_or("exp is missing")?;
     if exp.saturating_add(SKEW) <= cx.now {
         return Err("it is expired");
     }
@@ -140,21 +144,11 @@ fn check(
         return Err("it lives longer than an hour");
     }
     for name in ["iat", "nbf"] {
-        if claims.contains_key(name)
-            && time(name).flatten().is_none_or(|at| at > cx.now.saturating_add(SKEW))
+        if claims.contains_key(name) && time(name).is_none_or(|at| at > cx.now.saturating_add(SKEW))
         {
             return Err("iat or nbf lies in the future");
         }
     }
     let jti = text("jti").filter(|jti| !jti.is_empty()).ok_or("jti is missing")?;
     Ok(Claims { jti: jti.to_owned(), exp })
-}
-
-/// A `NumericDate` (RFC 7519 §2), which may have a fraction.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
-fn seconds(number: f64) -> Option<Timestamp> {
-    if !(0.0..1e12).contains(&number) {
-        return None;
-    }
-    Timestamp::from_secs(number as u64)
 }

@@ -7,6 +7,7 @@ use auth_core::seal::DeploymentSecrets;
 use auth_core::{Issuer, Secret};
 
 use crate::client::Client;
+use crate::endpoint::jwks;
 use crate::provider::{Config, Problem, ProviderBuilder};
 
 impl ProviderBuilder {
@@ -77,7 +78,10 @@ impl ProviderBuilder {
     /// Lifetimes that nobody can mean, or that would let a key go before what it signed.
     pub(super) fn check_lifetimes(&self, problems: &mut Vec<Problem>) {
         let Config { tokens, refresh, sessions, .. } = &self.config;
-        let longest_signed = tokens.id_token_lifetime.max(tokens.access_token_lifetime);
+        let default = tokens.access_token_lifetime;
+        let of_clients = self.clients.iter().map(|client| client.access_token_lifetime(default));
+        let longest_signed = of_clients.fold(tokens.id_token_lifetime.max(default), Duration::max);
+        let longest_session = sessions.lifetime.max(sessions.remembered_lifetime);
         let zero = Duration::ZERO;
         let rules = [
             (tokens.access_token_lifetime > zero, "access tokens live for no time at all"),
@@ -95,6 +99,17 @@ impl ProviderBuilder {
                 self.keys.keep_after >= longest_signed,
                 "signing keys leave before the tokens that they signed: raise `keep_after` in \
                  `.signing_keys(|keys| …)`",
+            ),
+            (
+                self.keys.keep_after >= longest_session,
+                "signing keys leave before the sessions that an id token of theirs may ask to end: raise \
+                 `keep_after` in `.signing_keys(|keys| …)`, or have shorter sessions",
+            ),
+            (
+                self.keys.publish_before
+                    >= jwks::MAX_AGE.saturating_add(self.keys.reload_every.saturating_mul(2)),
+                "new signing keys would sign before those know them who keep the JWK set for as long as they may, \
+                 300 seconds: raise `publish_before` in `.signing_keys(|keys| …)`",
             ),
             (
                 self.keys.reload_every <= self.keys.publish_before / 2,
