@@ -176,6 +176,9 @@ pub struct LogoutRequest {
     pub subject: Subject,
     /// The session that would end.
     pub sid: SessionId,
+    /// Who the client thinks is signed in, as it was sent (OpenID Connect RP-Initiated Logout §2); nobody has
+    /// checked it.
+    pub logout_hint: Option<String>,
     /// Wanted languages, best first.
     pub ui_locales: Vec<String>,
 }
@@ -184,7 +187,7 @@ impl LogoutRequest {
     /// A request that no client made.
     #[must_use]
     pub fn new(challenge: String, subject: Subject, sid: SessionId) -> Self {
-        Self { challenge, client: None, subject, sid, ui_locales: Vec::new() }
+        Self { challenge, client: None, subject, sid, logout_hint: None, ui_locales: Vec::new() }
     }
 }
 

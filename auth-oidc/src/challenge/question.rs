@@ -61,6 +61,8 @@ pub(crate) struct LogoutQuestion {
     pub(crate) redirect: Option<PostLogoutRedirect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ui_locales: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) logout_hint: Option<String>,
 }
 
 /// An answer, as it is stored until the browser comes for it.
@@ -173,6 +175,7 @@ impl Challenge {
                     view.name.clone_from(name);
                     view
                 });
+                pending.logout_hint.clone_from(&logout.logout_hint);
                 pending.ui_locales = locales;
                 Pending::Logout(pending)
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::encryption::encrypt;
 use crate::client::{ClaimTarget, Client, ClientRecord};
-use crate::explain::Explained;
+use crate::explain::{Explained, Rule, explain};
 use crate::provider::{Policy, Provider};
 use crate::refusal::Refusal;
 use crate::token::claims::{ClaimRequest, active_identity};
@@ -27,7 +27,7 @@ pub(super) async fn answer(provider: &Provider, request: &Request) -> Response {
     let userinfo = UserInfo::new(provider.tenant(), policy, &token);
     match provider.driver().run(provider.tenant(), &userinfo).await {
         Err(cause) => Denied::Unavailable(cause).response(),
-        Ok(Err(denied)) => denied.response(),
+        Ok(Err(denied)) => refused(&denied),
         Ok(Ok(Said::Plain(claims))) => json(StatusCode::OK, &claims),
         Ok(Ok(Said::Jwt(claims))) => jwt("application/jwt", claims.text()),
     }
@@ -49,8 +49,20 @@ fn token(provider: &Provider, request: &Request) -> Result<Secret, Response> {
             Err(provider.refuse(&Refusal::invalid_request(text).by("RFC 6750 §2")))
         }
         (false, Some(token)) => Ok(token),
-        _ => bearer_token(request.headers()).map_err(|denied| denied.response()),
+        _ => bearer_token(request.headers()).map_err(|denied| refused(&denied)),
     }
+}
+
+/// The answer, after the log line that every refusal has.
+fn refused(denied: &Denied) -> Response {
+    let error = match denied {
+        Denied::InvalidToken => "invalid_token",
+        Denied::InsufficientScope(_) => "insufficient_scope",
+        // Nothing was sent, or nothing is wrong with what was.
+        _ => return denied.response(),
+    };
+    explain(error, &denied.to_string(), Some(&Rule::of("RFC 6750 §3.1, OpenID Connect Core §5.3")));
+    denied.response()
 }
 
 /// The type of a signed answer, which is no id token.

@@ -16,6 +16,7 @@ use crate::challenge::{
     Answer, Browser, Challenge, LogoutQuestion, Question, Settled, Verifier, pose,
 };
 use crate::client::{Client, ClientRecord};
+use crate::explain::Explained;
 use crate::provider::Policy;
 use crate::refusal::ErrorCode;
 use crate::session::check_session;
@@ -86,7 +87,7 @@ impl EndSession {
             if subject != hint.subject {
                 let text =
                     "the parameter 'id_token_hint' names somebody else than who is signed in";
-                return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+                return Err(self.refuse(text, "id_token_hint").into());
             }
             if hint.sid.as_deref() == Some(&*sid) {
                 let ending = end(&session, facts, cx)?;
@@ -113,6 +114,7 @@ impl EndSession {
             client_name: client.map(name),
             redirect,
             ui_locales,
+            logout_hint: self.form.get("logout_hint").map(str::to_owned),
         });
         let id = ChallengeId::random(&mut cx.rng);
         let lifetime = self.policy.config.sessions.challenge_lifetime;
@@ -135,13 +137,21 @@ impl EndSession {
         let hint =
             id_token_hint::read(hint, &self.policy.keys, facts, cx.tenant)?.map_err(|_| {
                 let text = "the parameter 'id_token_hint' is not an id token of this provider";
-                PageError::new(ErrorCode::InvalidRequest, text)
+                self.refuse(text, "id_token_hint")
             })?;
         if self.form.get("client_id").is_some_and(|id| id != hint.client_id) {
             let text = "the parameter 'client_id' is not the audience of id_token_hint";
-            return Err(PageError::new(ErrorCode::InvalidRequest, text).into());
+            return Err(self.refuse(text, "client_id").into());
         }
         Ok(Some(hint))
+    }
+
+    fn refuse(&self, text: &'static str, parameter: &'static str) -> PageError {
+        PageError::new(ErrorCode::InvalidRequest, text).by_parameter(
+            "OpenID Connect RP-Initiated Logout §2, §4",
+            parameter,
+            &self.form,
+        )
     }
 
     fn client(
@@ -154,6 +164,7 @@ impl EndSession {
         let client = facts.read(&ClientRecord::at(&ClientId::from(id)))?;
         let client = client.filter(|client| !client.value.disabled).ok_or_else(|| {
             PageError::new(ErrorCode::InvalidClient, "the client is unknown or disabled")
+                .by_parameter("OpenID Connect RP-Initiated Logout §2", "client_id", &self.form)
         })?;
         Ok(Some(client))
     }

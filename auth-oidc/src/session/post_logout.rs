@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use crate::authorize::PageError;
 use crate::client::Client;
+use crate::explain::Explained;
 use crate::refusal::ErrorCode;
 
 /// Where a browser goes after a logout: a URI of the client, byte for byte as it is registered.
@@ -22,7 +23,11 @@ impl PostLogoutRedirect {
     /// Checks what a request asks for.
     pub(crate) fn check(form: &Form, client: Option<&Client>) -> Result<Option<Self>, PageError> {
         let Some(uri) = form.get("post_logout_redirect_uri") else { return Ok(None) };
-        let refuse = |text| Err(PageError::new(ErrorCode::InvalidRequest, text));
+        let refuse = |text| {
+            let error = PageError::new(ErrorCode::InvalidRequest, text);
+            let section = "OpenID Connect RP-Initiated Logout §2, §3";
+            Err(error.by_parameter(section, "post_logout_redirect_uri", form))
+        };
         let Some(client) = client else {
             return refuse(
                 "the parameter 'post_logout_redirect_uri' needs id_token_hint or client_id with it",

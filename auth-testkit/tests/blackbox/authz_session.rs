@@ -159,6 +159,10 @@ blackbox! {
             assert_redirected(&world, &callback, "invalid_request");
         }
         assert_eq!(world.store.since(before).commits, 0);
+        // Who is to sign in anew may be the one of the hint.
+        let anew = hinted(&bobs.id).set("prompt", "login");
+        let browser = settled_browser(&world, "web").await;
+        authorize(&world, &browser, &BOB, &anew).await.callback().code();
         // Whoever signs in in place of the one that was hinted at is not passed on.
         let end = authorize(&world, &Browser::new(), &BOB, &hinted(&alices.id)).await;
         assert_redirected(&world, &end.callback(), "login_required");

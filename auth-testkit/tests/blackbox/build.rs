@@ -142,6 +142,27 @@ async fn a_signing_key_must_fit_its_algorithm() {
     assert!(text.contains("EdDSA is to sign tokens, but no key is kept for it"), "{text}");
 }
 
+/// Whose tokens outlive the keys.
+fn with_long_tokens() -> Client {
+    let mut client = web();
+    client.access_token_lifespan = Some(60 * 86_400);
+    client
+}
+
+#[tokio::test]
+async fn a_client_is_registered_only_if_its_tokens_can_be_signed() {
+    let provider = complete(LOOPBACK).development().build().await.unwrap();
+    provider.clients().put(web()).await.unwrap();
+    for (client, member) in [
+        (web().id_token_alg(SigningAlgorithm::Ps256), "id_token_signed_response_alg"),
+        (web().userinfo_alg(SigningAlgorithm::EdDsa), "userinfo_signed_response_alg"),
+        (with_long_tokens(), "access_token_lifespan"),
+    ] {
+        let refused = provider.clients().put(client).await.unwrap_err().to_string();
+        assert!(refused.contains(member) && refused.contains("signing_keys"), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn lifetimes_must_fit_together() {
     let good = || complete(LOOPBACK).development();
@@ -153,6 +174,15 @@ async fn lifetimes_must_fit_together() {
         (good().sessions(|s| s.challenge_lifetime = zero), "nobody has time to answer"),
         (good().signing_keys(|k| k.keep_after = Duration::from_secs(60)), "raise `keep_after`"),
         (good().signing_keys(|k| k.reload_every = k.publish_before), "`reload_every` is at most"),
+        (
+            good().signing_keys(|k| k.publish_before = Duration::from_secs(301)),
+            "raise `publish_before`",
+        ),
+        (
+            good().sessions(|s| s.remembered_lifetime = Duration::from_secs(90 * 86_400)),
+            "have shorter sessions",
+        ),
+        (good().client(with_long_tokens()), "signing keys leave before the tokens"),
     ] {
         let text = problems(builder).await;
         assert!(text.contains(problem), "{text}");

@@ -83,6 +83,28 @@ blackbox! {
         assert!(!callback.url.as_str().contains("RFC"), "{}", callback.url);
     }
 
+    async fn a_logout_that_is_refused_names_its_own_rule(setup: Setup) {
+        let world = explaining(setup).await;
+        let (browser, tokens) = (Browser::new(), tokens(&world).await);
+        for (parameters, parameter, value) in [
+            (
+                vec![("client_id", "web"), ("post_logout_redirect_uri", "https://evil.example/")],
+                "post_logout_redirect_uri",
+                "https://evil.example/",
+            ),
+            (vec![("client_id", "nobody")], "client_id", "nobody"),
+            (vec![("id_token_hint", &*tokens.id), ("client_id", "spa")], "client_id", "spa"),
+            (vec![("id_token_hint", "x")], "id_token_hint", "(1 characters, not shown)"),
+        ] {
+            let page = browser.get(&crate::logout::logout_url(&world, &parameters)).await.unwrap();
+            assert_page(&page, 400);
+            let text = page.text();
+            for told in ["OpenID Connect RP-Initiated Logout", parameter, value] {
+                assert!(text.contains(told), "{parameters:?}: {told}: {text}");
+            }
+        }
+    }
+
     async fn in_production_nobody_but_the_log_is_told(setup: Setup) {
         let world = World::start(setup).await;
         let reply = exchange(&world, "redirect_uri", "https://app.example/other").await;

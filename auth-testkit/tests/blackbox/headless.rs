@@ -106,6 +106,13 @@ blackbox! {
         assert_eq!(id["amr"], serde_json::json!(["pwd", "otp"]));
         assert_eq!(tokens.answer["scope"], "openid");
         assert!(tokens.refresh.is_empty(), "offline_access was not granted");
+
+        let asked = [("client_id", "web"), ("logout_hint", "al"), ("ui_locales", "ko en")];
+        let url = crate::logout::logout_url(&world, &asked);
+        let logout = challenge(&world, &browser, &url, LOGOUT, "logout_challenge").await;
+        let Pending::Logout(asked) = desk.open(&logout).await.unwrap() else { panic!("not a logout") };
+        assert_eq!(asked.subject.as_str(), "u-alice");
+        assert_eq!((asked.logout_hint.as_deref(), &*asked.ui_locales), (Some("al"), &["ko".to_owned(), "en".to_owned()][..]));
     }
 
     async fn the_built_in_pages_are_not_there_beside_own_ones(setup: Setup) {

@@ -23,6 +23,11 @@ struct Scene {
 impl Scene {
     /// `None` without Chromium.
     async fn open(test: &str) -> Option<Self> {
+        Self::with_sessions(test, Duration::from_secs(3600)).await
+    }
+
+    /// Whose sessions end by themselves after a time.
+    async fn with_sessions(test: &str, lifetime: Duration) -> Option<Self> {
         let test = test.to_owned();
         let start = tokio::task::spawn_blocking(move || Chromium::start(&test).unwrap());
         let chromium = start.await.unwrap()?;
@@ -34,7 +39,11 @@ impl Scene {
             .scope("openid")
             .skip_consent();
         let setup = Setup::single(Adapter::Axum, Backend::Memory)?;
-        let world = World::with(setup, |builder| builder.client(client).session_management()).await;
+        let world = World::with(setup, |builder| {
+            let builder = builder.client(client).session_management();
+            builder.sessions(|sessions| sessions.lifetime = lifetime)
+        })
+        .await;
         let page = chromium.open(Look { language: "en", dark: false }).await.unwrap();
         Some(Self { page, world, server, _chromium: chromium })
     }
@@ -101,6 +110,19 @@ async fn o_07_a_page_learns_by_the_frame_that_the_session_changed() {
     let url = logout_url(&scene.world, &[("id_token_hint", &id_token)]);
     scene.page.goto(&url).await.unwrap();
     assert_eq!(scene.ask(&message).await, "changed");
+    scene.page.clone().close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o_07_a_page_learns_by_the_frame_that_the_session_ended_by_itself() {
+    let lifetime = Duration::from_secs(20);
+    let scene = Scene::with_sessions("the end of a session in Chromium", lifetime).await;
+    let Some(scene) = scene else { return };
+    let callback = scene.sign_in().await;
+    let message = format!("framed {}", callback.get("session_state"));
+    assert_eq!(scene.ask(&message).await, "unchanged");
+    tokio::time::sleep(lifetime).await;
+    assert_eq!(scene.ask(&message).await, "changed", "without a request");
     scene.page.clone().close().await.unwrap();
 }
 

@@ -90,7 +90,10 @@ blackbox! {
             let (_, claims) = verified(&world, &reply.text()).await;
             assert_eq!(claims["token_introspection"], json!({"active": false}));
         }
-        for types in ["application/json", "*/*", "application/jwt", ""] {
+        let loud = introspect_for(&world, "rs", &tokens.access, &INTROSPECTION.to_uppercase()).await;
+        assert_eq!(loud.header("content-type"), INTROSPECTION);
+        let never = format!("{INTROSPECTION};q=0, application/json");
+        for types in ["application/json", "*/*", "application/jwt", "", &*never] {
             let reply = introspect_for(&world, "rs", &tokens.access, types).await;
             assert_eq!(reply.json(), plain, "{types}");
         }

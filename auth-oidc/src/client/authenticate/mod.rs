@@ -51,7 +51,10 @@ pub(crate) fn authenticate(
 ) -> Result<AuthenticatedClient, Stop<Refusal>> {
     let refuse = |description: &str| {
         let refusal = Refusal::new(ErrorCode::InvalidClient, description);
-        let refusal = refusal.by("RFC 6749 §2.3, §5.2, RFC 7523 §3, OpenID Connect Core §9");
+        let refusal = refusal.by(match presented.credential {
+            Credential::Assertion(_) => "RFC 7523 §3, OpenID Connect Core §9",
+            _ => "RFC 6749 §2.3, §5.2",
+        });
         Refusal { basic: presented.basic, ..refusal }
     };
     let record = facts.read(&ClientRecord::at(&presented.client_id))?;
