@@ -23,7 +23,7 @@ use tokio::sync::{AcquireError, Semaphore};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Resolve, by_system};
 use crate::rule::Rule;
 
 /// Sends requests to hosts of the public internet.
@@ -145,11 +145,15 @@ impl SafeHttpClientBuilder {
     /// # Errors
     /// [`Unusable`].
     pub fn build(self) -> Result<SafeHttpClient, Unusable> {
+        self.build_with(by_system)
+    }
+
+    fn build_with(self, resolve: Resolve) -> Result<SafeHttpClient, Unusable> {
         let tls = match self.tls {
             Some(tls) => tls,
             None => public_web()?,
         };
-        let mut connector = HttpConnector::new_with_resolver(Lookup(self.rule));
+        let mut connector = HttpConnector::new_with_resolver(Lookup { rule: self.rule, resolve });
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
@@ -235,5 +239,48 @@ impl fmt::Debug for SafeHttpClient {
 impl fmt::Debug for SafeHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SafeHttpClientBuilder").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+
+    /// A name whose owner lets it lead to this machine, as in DNS rebinding.
+    const REBOUND: &str = "public.example";
+
+    fn to_this_machine(
+        name: hyper_util::client::legacy::connect::dns::Name,
+    ) -> std::pin::Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>> {
+        assert_eq!(name.as_str(), REBOUND);
+        Box::pin(async { Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))]) })
+    }
+
+    #[tokio::test]
+    async fn a_132_a_public_name_that_leads_inside_is_not_connected_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{REBOUND}:{}/", listener.local_addr().unwrap().port());
+        let get = async |builder: SafeHttpClientBuilder| {
+            let client = builder.insecure_plaintext().build_with(to_this_machine).unwrap();
+            client.send(Request::get(&url).body(Bytes::new()).unwrap()).await
+        };
+        let refused = get(SafeHttpClient::builder()).await;
+        assert!(matches!(refused, Err(FetchError::Forbidden(_))), "{refused:?}");
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "nobody has come");
+
+        // By the same name it is reached if that is permitted.
+        listener.set_nonblocking(false).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            let _ = peer.read(&mut [0; 4096]).unwrap();
+            peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+        });
+        let answer = get(SafeHttpClient::builder().insecure_private_networks()).await.unwrap();
+        assert_eq!(answer.body().as_ref(), b"ok");
+        server.join().unwrap();
     }
 }

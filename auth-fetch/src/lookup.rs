@@ -12,9 +12,22 @@ use tower_service::Service;
 
 use crate::rule::Rule;
 
-/// Resolves names by the system, and leaves out what the rule forbids.
+/// What knows the addresses of a name.
+pub(crate) type Resolve = fn(Name) -> Resolved;
+type Resolved = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// The system.
+pub(crate) fn by_system(name: Name) -> Resolved {
+    // The port is that of the URL.
+    Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
+}
+
+/// Resolves names, and leaves out what the rule forbids.
 #[derive(Debug, Clone)]
-pub(crate) struct Lookup(pub(crate) Rule);
+pub(crate) struct Lookup {
+    pub(crate) rule: Rule,
+    pub(crate) resolve: Resolve,
+}
 
 impl Service<Name> for Lookup {
     type Response = IntoIter<SocketAddr>;
@@ -26,12 +39,8 @@ impl Service<Name> for Lookup {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let rule = self.0;
-        Box::pin(async move {
-            // The port is that of the URL.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            permitted(rule, found).map_err(io::Error::other)
-        })
+        let (rule, found) = (self.rule, (self.resolve)(name));
+        Box::pin(async move { permitted(rule, found.await?.into_iter()).map_err(io::Error::other) })
     }
 }
 
@@ -73,8 +82,9 @@ mod tests {
     async fn a_name_that_leads_inside_is_refused_when_it_is_resolved() {
         let name = || "localhost".parse::<Name>().unwrap();
         let open = Rule { private_networks: true, plaintext: true };
-        assert!(Lookup(open).call(name()).await.unwrap().all(|address| address.ip().is_loopback()));
-        let refused = Lookup(Rule::default()).call(name()).await.unwrap_err();
+        let lookup = |rule| Lookup { rule, resolve: by_system };
+        assert!(lookup(open).call(name()).await.unwrap().all(|address| address.ip().is_loopback()));
+        let refused = lookup(Rule::default()).call(name()).await.unwrap_err();
         assert!(refused.get_ref().unwrap().is::<Forbidden>());
         assert!(!refused.to_string().contains("127.0.0.1"), "{refused}");
     }

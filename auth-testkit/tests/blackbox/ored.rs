@@ -6,7 +6,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::authz::settled_browser;
 use crate::flow::*;
-use crate::world::{WEB_BYE, WEB_CALLBACK, World};
+use crate::world::{Setup, WEB_BYE, WEB_CALLBACK, World};
 
 /// Texts that some validator took for a place of its own, by row.
 const ELSEWHERE: [(&str, &[&str]); 6] = [
@@ -96,30 +96,54 @@ fn logout_url(world: &World, parameters: &[(&str, &str)]) -> String {
     format!("{}?{query}", world.url("/oauth2/sessions/logout"))
 }
 
+/// A browser is sent to none of the places of a row, and to the right ones at the end.
+async fn sent_to_registered_places_alone(setup: Setup, row: &str) {
+    let world = World::start(setup).await;
+    let browser = settled_browser(&world, "web").await;
+    let code = open(&world, &browser, &request("web").url(&world)).await.callback().code();
+    let hint = Tokens::of(&redeem(&world, WEB, &code).await).id;
+    let before = world.store.snapshot();
+    let (_, places) = ELSEWHERE.iter().find(|(known, _)| *known == row).unwrap();
+    for place in *places {
+        let asked = request("web").set("redirect_uri", place).url(&world);
+        assert_page(&browser.get(&asked).await.unwrap(), 400);
+        let bye = place.replace("/cb", "/bye");
+        let parameters = [("id_token_hint", &*hint), ("post_logout_redirect_uri", &*bye)];
+        let reply = browser.get(&logout_url(&world, &parameters)).await.unwrap();
+        assert_page(&reply, 400);
+        assert!(!reply.text().contains("evil"), "{place}: {}", reply.text());
+    }
+    assert_eq!(world.store.since(before).commits, 0);
+    let callback = open(&world, &browser, &request("web").url(&world)).await.callback();
+    assert!(callback.url.as_str().starts_with(WEB_CALLBACK));
+    let good = [("id_token_hint", &*hint), ("post_logout_redirect_uri", WEB_BYE)];
+    let callback = open(&world, &browser, &logout_url(&world, &good)).await.callback();
+    assert_eq!(callback.url.as_str(), WEB_BYE);
+}
+
 blackbox! {
-    async fn a_browser_is_sent_to_registered_places_alone(setup: Setup) {
-        let world = World::start(setup).await;
-        let browser = settled_browser(&world, "web").await;
-        let code = open(&world, &browser, &request("web").url(&world)).await.callback().code();
-        let hint = Tokens::of(&redeem(&world, WEB, &code).await).id;
-        let before = world.store.snapshot();
-        for (row, places) in ELSEWHERE {
-            for place in places {
-                let asked = request("web").set("redirect_uri", place).url(&world);
-                assert_page(&browser.get(&asked).await.unwrap(), 400);
-                let bye = place.replace("/cb", "/bye");
-                let parameters = [("id_token_hint", &*hint), ("post_logout_redirect_uri", &*bye)];
-                let reply = browser.get(&logout_url(&world, &parameters)).await.unwrap();
-                assert_page(&reply, 400);
-                assert!(!reply.text().contains("evil"), "{row}: {}", reply.text());
-            }
-        }
-        assert_eq!(world.store.since(before).commits, 0);
-        let callback = open(&world, &browser, &request("web").url(&world)).await.callback();
-        assert!(callback.url.as_str().starts_with(WEB_CALLBACK));
-        let good = [("id_token_hint", &*hint), ("post_logout_redirect_uri", WEB_BYE)];
-        let callback = open(&world, &browser, &logout_url(&world, &good)).await.callback();
-        assert_eq!(callback.url.as_str(), WEB_BYE);
+    async fn a_362_places_that_begin_with_slashes(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-362").await;
+    }
+
+    async fn a_363_places_with_blanks_and_controls(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-363").await;
+    }
+
+    async fn a_364_places_that_look_like_the_registered_one(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-364").await;
+    }
+
+    async fn a_365_places_whose_host_is_read_in_two_ways(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-365").await;
+    }
+
+    async fn a_366_places_that_are_no_web(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-366").await;
+    }
+
+    async fn a_371_places_beside_the_registered_one(setup: Setup) {
+        sent_to_registered_places_alone(setup, "A-371").await;
     }
 
     async fn a_368_the_request_does_not_say_where_we_are(setup: Setup) {

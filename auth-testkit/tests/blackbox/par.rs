@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use crate::authz::settled_browser;
 use crate::flow::*;
+use crate::rp::outgoing;
 use crate::world::{SECRET, WEB_CALLBACK, World, web};
 
 /// Pushes a request, as the client that `by` says.
@@ -226,42 +227,54 @@ blackbox! {
     }
 
     async fn a_128_no_request_is_fetched(setup: Setup) {
-        let world = World::start(setup).await;
-        let browser = settled_browser(&world, "web").await;
         let canary = TcpListener::bind("127.0.0.1:0").unwrap();
         canary.set_nonblocking(true).unwrap();
         let ours = canary.local_addr().unwrap();
-        let before = world.store.snapshot();
-        for request_uri in [
-            &*format!("http://{ours}/request.jwt"),
-            "http://169.254.169.254/latest/meta-data/",
-            "file:///etc/passwd",
-            "gopher://127.0.0.1:25/",
-            "data:,x",
-            "urn:ietf:params:oauth:request_uri",
-            "URN:ietf:params:oauth:request_uri:x",
-            "urn:ietf:params:oauth:request_uri:x",
-            "urn:ietf:params:oauth:request_uri:../x",
-        ] {
-            for bare in [true, false] {
-                let url = match bare {
-                    true => with(&world, "web", request_uri),
-                    false => request("web").set("request_uri", request_uri).url(&world),
-                };
-                let reply = browser.get(&url).await.unwrap();
-                match reply.location() {
-                    None => assert_page(&reply, 400),
-                    Some(location) => {
-                        let callback = Callback::of(location);
-                        assert_redirected(&world, &callback, "request_uri_not_supported");
+        // Who cannot fetch, and who could: a request that the client has registered.
+        let registered = crate::world::web().request_uri(format!("http://{ours}/registered.jwt"));
+        let able = World::with(setup, |b| b.client(registered).http_client(outgoing())).await;
+        for (world, error) in
+            [(World::start(setup).await, "request_uri_not_supported"), (able, "invalid_request_uri")]
+        {
+            let browser = settled_browser(&world, "web").await;
+            let before = world.store.snapshot();
+            for request_uri in [
+                &*format!("http://{ours}/request.jwt"),
+                &*format!("http://{ours}/registered.jwt/"),
+                "http://169.254.169.254/latest/meta-data/",
+                "file:///etc/passwd",
+                "gopher://127.0.0.1:25/",
+                "data:,x",
+                "urn:ietf:params:oauth:request_uri",
+                "URN:ietf:params:oauth:request_uri:x",
+                "urn:ietf:params:oauth:request_uri:x",
+                "urn:ietf:params:oauth:request_uri:../x",
+            ] {
+                for bare in [true, false] {
+                    let url = match bare {
+                        true => with(&world, "web", request_uri),
+                        false => request("web").set("request_uri", request_uri).url(&world),
+                    };
+                    let reply = browser.get(&url).await.unwrap();
+                    match reply.location() {
+                        None => assert_page(&reply, 400),
+                        Some(location) => {
+                            assert_redirected(&world, &Callback::of(location), error);
+                        }
                     }
                 }
             }
+            assert_eq!(world.store.since(before).commits, 0);
+            let fetched = canary.accept().map(drop).map_err(|error| error.kind());
+            assert_eq!(fetched, Err(std::io::ErrorKind::WouldBlock), "somebody fetched a request");
+            open(&world, &browser, &request("web").url(&world)).await.callback().code();
+            if error == "invalid_request_uri" {
+                // Nobody answers there, but somebody comes.
+                let asked = with(&world, "web", &format!("http://{ours}/registered.jwt"));
+                assert_page(&browser.get(&asked).await.unwrap(), 400);
+                assert!(canary.accept().is_ok(), "what is registered is fetched");
+            }
         }
-        assert_eq!(world.store.since(before).commits, 0);
-        let fetched = canary.accept().map(drop).map_err(|error| error.kind());
-        assert_eq!(fetched, Err(std::io::ErrorKind::WouldBlock), "somebody fetched a request");
-        open(&world, &browser, &request("web").url(&world)).await.callback().code();
     }
 }
 

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::authz::settled_browser;
 use crate::caut::{CREDENTIALS_GRANT, without_limits};
 use crate::flow::{self, *};
+use crate::rp::outgoing;
 use crate::world::{RSA_KEY, Setup, WEB_CALLBACK, World, web};
 
 /// Where a JWT comes in.
@@ -65,6 +66,8 @@ impl House {
         let world = World::with(setup, |builder| {
             builder
                 .rate_limiter(without_limits())
+                // Who could fetch what a header names, if anybody did.
+                .http_client(outgoing())
                 .tokens(|tokens| {
                     tokens.access_token_format = AccessTokenFormat::Jwt;
                     tokens.signing_algorithm = SigningAlgorithm::Rs256;
