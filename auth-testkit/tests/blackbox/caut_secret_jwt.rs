@@ -43,6 +43,14 @@ fn mac(secret: &str, claims: &Value) -> String {
     mac_by(hmac::HMAC_SHA256, "HS256", secret.as_bytes(), claims)
 }
 
+/// Of texts as they are, with the right MAC.
+fn mac_of(header: &str, claims: &str) -> String {
+    let [header, claims] = [header, claims].map(|text| URL_SAFE_NO_PAD.encode(text));
+    let input = format!("{header}.{claims}");
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), input.as_bytes());
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(mac))
+}
+
 fn new_secret() -> String {
     generate_client_secret(&SystemEntropy::default()).unwrap().expose().to_owned()
 }
@@ -105,6 +113,55 @@ blackbox! {
             assert_rejected(&world, &format!("{start}.{end}")).await;
         }
         assert_accepted(&world, &mac(SECRET, &claims)).await;
+    }
+
+    async fn a_105_a_mac_is_read_as_strictly_as_a_signature(setup: Setup) {
+        const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+        let world = start(setup).await;
+        let fresh = |jti: &str| claims_of(&world, "mac", jti).to_string();
+        assert_accepted(&world, &mac_of(HEADER, &fresh("j-1"))).await;
+        let claims = fresh("j-2");
+        let before = world.store.snapshot();
+        for header in [
+            r#"{"alg":"HS256","crit":["b64"],"b64":false}"#, r#"{"alg":"HS256","crit":["exp"]}"#,
+            r#"{"alg":"HS256","crit":[]}"#, r#"{"alg":"HS256","b64":false}"#,
+            r#"{"alg":"none","alg":"HS256"}"#, r#"{"alg":"HS256","alg":"none"}"#, r#"{"alg":["HS256"]}"#,
+            r#"{"typ":"JWT"}"#, r#"["HS256"]"#, "HS256", "",
+        ] {
+            assert_rejected(&world, &mac_of(header, &claims)).await;
+        }
+        let end = |text: &str| claims.replacen('{', &format!("{{{text},"), 1);
+        for claims in [
+            &*end(r#""iss":"svc""#), &end(r#""jti":"j-1""#), &end(r#""aud":"https://elsewhere.example""#),
+            &format!("[{claims}]"), &format!("{claims}{claims}"), &claims[..claims.len() - 1], "{}", "null", "",
+        ] {
+            assert_rejected(&world, &mac_of(HEADER, claims)).await;
+        }
+        for (name, value) in [
+            ("exp", json!("9999999999")), ("exp", json!(-1)), ("exp", json!(1e300)), ("exp", json!([1])), ("exp", json!(true)),
+            ("nbf", json!("0")), ("nbf", json!(-1)), ("iat", json!({})), ("jti", json!(7)), ("jti", json!("")),
+            ("sub", json!(["mac"])), ("iss", json!(null)), ("aud", json!([])),
+        ] {
+            let changed = with(claims_of(&world, "mac", "j-2"), name, value.clone()).to_string();
+            assert_rejected(&world, &mac_of(HEADER, &changed)).await;
+        }
+        let good = mac_of(HEADER, &claims);
+        let parts: Vec<&str> = good.split('.').collect();
+        let [header, payload, tag] = parts[..] else { panic!("three parts") };
+        let inner = mac_of(r#"{"alg":"HS256","cty":"JWT"}"#, &good);
+        for other in [
+            format!("{good}="), format!("{header}=.{payload}.{tag}"), format!(" {good}"), format!("{good}\n"),
+            format!("{good}."), format!("{header}.{payload}"), format!("{header}.{payload}.{tag}.x"), inner,
+            format!("{header}.{payload}.{}", tag.replace(['-', '_'], "+")),
+            json!({"protected": header, "payload": payload, "signature": tag}).to_string(),
+            json!({"payload": payload, "signatures": [{"protected": header, "signature": tag}]}).to_string(),
+        ] {
+            if other != good {
+                assert_rejected(&world, &other).await;
+            }
+        }
+        assert_eq!(world.store.since(before).commits, 0, "no jti was taken");
+        assert_accepted(&world, &good).await;
     }
 
     async fn a_secret_that_is_rotated_works_for_a_while(setup: Setup) {
