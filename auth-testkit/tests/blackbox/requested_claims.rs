@@ -133,7 +133,10 @@ blackbox! {
         let of = |essential: bool, level: &str| {
             asked(&json!({"id_token": {"acr": {"essential": essential, "values": [level]}}}))
         };
-        // A password alone reaches nothing here: the built-in page names no level.
+        // A password reaches the weakest level, and no other.
+        let callback = authorize(&world, &Browser::new(), &ALICE, &of(true, "aal1")).await.callback();
+        let tokens = Tokens::of(&redeem(&world, WEB, &callback.code()).await);
+        assert_eq!(claims(&tokens.id)["acr"], "aal1");
         for level in ["aal2", "urn:unknown"] {
             authorize(&world, &Browser::new(), &ALICE, &of(false, level)).await.callback().code();
             let refused = authorize(&world, &Browser::new(), &ALICE, &of(true, level)).await.callback();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use auth_core::Clock as _;
+
 use auth_testkit::Browser;
 
 use super::pass::each_pass;
@@ -70,6 +72,8 @@ blackbox! {
             assert!(page.hidden("login_challenge").is_some(), "asked again");
             let second = pass.complete(&browser, &request).await;
             assert!(second.id["auth_time"].as_u64() > first.id["auth_time"].as_u64());
+            let now = pass.world.clock.now().as_secs();
+            assert!(second.id["auth_time"].as_u64().is_some_and(|at| now - at <= 1), "just now");
         })
         .await;
     }

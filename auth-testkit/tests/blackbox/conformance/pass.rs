@@ -24,7 +24,7 @@ pub(super) const POSTING: By<'static> = By::Post("posting", SECRET);
 pub(super) struct Pass<'a> {
     pub(super) world: &'a World,
     pub(super) response_type: ResponseType,
-    form_post: bool,
+    pub(super) form_post: bool,
 }
 
 /// What reached the client, and where it stood is right.

@@ -20,12 +20,17 @@ fn unsigned(claims: &Value) -> String {
 blackbox! {
     async fn oidcc_response_type_missing(setup: Setup) {
         each_pass(setup, async |pass| {
+            let errors = ["invalid_request", "unsupported_response_type"];
+            if pass.form_post {
+                pass.assert_refused(&pass.request().without("response_type"), &errors).await;
+            }
+            // Without a mode, and without a type that says which is meant, the answer is in the query.
             let request = pass.request().without("response_type").without("response_mode");
-            let url = request.url(pass.world);
-            match open(pass.world, &Browser::new(), &url).await {
+            match open(pass.world, &Browser::new(), &request.url(pass.world)).await {
                 End::Page(page) => assert_page(&page, 400),
                 End::Callback(callback) => {
-                    assert!(["invalid_request", "unsupported_response_type"].contains(&callback.get("error")));
+                    assert!(errors.contains(&callback.get("error")));
+                    assert!(!callback.get("state").is_empty());
                 }
             }
         })

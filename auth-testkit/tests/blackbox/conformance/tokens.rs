@@ -201,6 +201,13 @@ blackbox! {
                 assert_eq!(reply.header("cache-control"), "no-store");
                 let tokens = Tokens::of(&reply);
                 assert_eq!(tokens.answer["token_type"], "Bearer");
+                assert!(tokens.answer["expires_in"].as_u64().is_some_and(|seconds| seconds > 0));
+                for value in [&tokens.access, &tokens.refresh] {
+                    // RFC 6749 Appendix A.12, A.17, §10.10: of 128 bits and more.
+                    assert!(value.bytes().all(|b| (0x20..=0x7E).contains(&b)) && value.len() > 40);
+                    let kinds: std::collections::BTreeSet<u8> = value.bytes().collect();
+                    assert!(kinds.len() > 16, "{value}");
+                }
                 assert_ne!(Some(&tokens.access), outcome.access.as_ref());
                 assert_eq!(pass.userinfo(&tokens.access).await["sub"], "u-alice");
                 let fresh = claims(&tokens.id);
@@ -210,6 +217,10 @@ blackbox! {
                 assert!(fresh["iat"].as_u64() > outcome.id["iat"].as_u64());
                 newest = tokens.refresh;
             }
+            let metadata = pass.world.url("/.well-known/openid-configuration");
+            let metadata = Browser::new().get(&metadata).await.unwrap().json();
+            let grant_types = metadata["grant_types_supported"].as_array().unwrap();
+            assert!(grant_types.contains(&"refresh_token".into()), "{grant_types:?}");
             // The token of one is worth nothing to the other.
             assert_refused(&refresh(pass.world, WEB, &newest).await, 400, "invalid_grant");
         })
