@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::caut::without_limits;
 use crate::caut_assertion::{by_assertion, claims_of, input, new_key, sign};
+use crate::flow::assert_refused;
 use crate::rp::{Answers, RelyingParty, outgoing};
 use crate::world::{Setup, WEB_CALLBACK, World};
 
