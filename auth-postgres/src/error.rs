@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_store::{Batch, CommitError, Source, StoreError};
-use tokio_postgres::error::{Severity, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// A database cannot be used. Nothing was changed in it.
 #[derive(Debug, thiserror::Error)]
@@ -227,8 +227,8 @@ impl OpenError {
                 Self::Unreachable { host, source: error.into() }
             };
         };
-        if *code == SqlState::PROTOCOL_VIOLATION && error.to_string().contains("startup parameter")
-        {
+        let is_about_settings = |said: &DbError| said.message().contains("startup parameter");
+        if error.as_db_error().is_some_and(is_about_settings) {
             return Self::Pooler { host, source: error.into() };
         }
         if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION]

@@ -12,6 +12,8 @@ pub struct Previous {
     pub example: &'static str,
     /// The newest form of data keys that it knows: it stays away from tenants of a newer one.
     pub data_keys: u32,
+    /// Whether it tells clients of a logout.
+    pub tells_logouts: bool,
     /// The names of the backends that it is run on: `sqlite` is the file `quickstart.db` in the working
     /// directory, `postgres` is what `DATABASE_URL` names, `tiered` is that with what `REDIS_URL` names.
     pub backends: &'static [&'static str],
@@ -24,24 +26,28 @@ pub const PREVIOUS: &[Previous] = &[
         commit: "72f06eaa8c3d0f30fc05ffd362f7beb5abf1e24d",
         example: "quickstart",
         data_keys: 1,
+        tells_logouts: false,
         backends: &["sqlite"],
     },
     Previous {
         commit: "dc2c0b72a21bf92a5475b928bc2104c5e2072895",
         example: "replicas",
         data_keys: 1,
+        tells_logouts: false,
         backends: &["postgres", "tiered"],
     },
     Previous {
         commit: "6474c73898c37e5f204f079250dacd1eb2e9a581",
         example: "quickstart",
         data_keys: Previous::DATA_KEYS,
+        tells_logouts: true,
         backends: &["sqlite"],
     },
     Previous {
         commit: "6474c73898c37e5f204f079250dacd1eb2e9a581",
         example: "replicas",
         data_keys: Previous::DATA_KEYS,
+        tells_logouts: true,
         backends: &["postgres", "tiered"],
     },
 ];

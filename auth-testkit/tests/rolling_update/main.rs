@@ -169,15 +169,26 @@ async fn a_logout_is_told_by_the_version_that_knows_how() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(nodes.log_of_the_earlier().contains("code_reused"));
-        // … and leaves what it knows nothing of: to hand it on to the log would be to lose it.
         let here = Walk::only(&nodes, 1);
         here.sign_in("openid").await;
         here.sign_out().await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        assert!(!nodes.log_of_the_earlier().contains("logout"), "{}", nodes.log_of_the_earlier());
-        assert!(told.lock().unwrap().is_empty());
-        let worked = nodes.provider.worker().run_once().await.unwrap();
-        assert_eq!(worked.delivered, 1);
+        if nodes.previous.tells_logouts {
+            // It tries, and may not talk to this machine: whoever comes next finds the message.
+            for _ in 0..300 {
+                nodes.provider.worker().run_once().await.unwrap();
+                if !told.lock().unwrap().is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        } else {
+            // … and leaves what it knows nothing of: to hand it on to the log would be to lose it.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let log = nodes.log_of_the_earlier();
+            assert!(!log.contains("logout") && told.lock().unwrap().is_empty(), "{log}");
+            let worked = nodes.provider.worker().run_once().await.unwrap();
+            assert_eq!(worked.delivered, 1);
+        }
         let forms = std::mem::take(&mut *told.lock().unwrap());
         assert!(matches!(&*forms, [form] if form.starts_with("logout_token=")), "{forms:?}");
         client.abort();

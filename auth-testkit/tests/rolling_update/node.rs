@@ -36,6 +36,7 @@ pub struct Nodes {
     pub bases: [String; 2],
     /// This version. Its workers do not run: those of the earlier one do.
     pub provider: Provider,
+    pub previous: Previous,
     _earlier: Earlier,
     _this: tokio::task::JoinHandle<()>,
     database: Shared,
@@ -132,7 +133,8 @@ impl Nodes {
             }
         };
         let bases = [issuer.clone(), base];
-        Self { issuer, bases, provider, _earlier: earlier, _this: this, database: shared }
+        let previous = *previous;
+        Self { issuer, bases, provider, previous, _earlier: earlier, _this: this, database: shared }
     }
 
     /// What the earlier version says of a file of SQLite that this one made.
