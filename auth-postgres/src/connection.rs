@@ -55,6 +55,14 @@ impl Timeouts {
     fn lock(self) -> Duration {
         self.statement * 4 / 5
     }
+
+    /// How long one of several hosts may take to be reached, so that the next one has its turn in time.
+    fn of_each_host(self, config: &Config) -> Duration {
+        match config.get_hosts().len().max(config.get_hostaddrs().len()) {
+            0 | 1 => self.connect,
+            many => self.connect * 4 / 5 / u32::try_from(many).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Every statement goes through an index, whatever is known of the tables: their statistics are those of some
@@ -78,7 +86,7 @@ impl Connector {
         timeouts: Timeouts,
         cache: bool,
     ) -> Self {
-        config.connect_timeout(timeouts.connect);
+        config.connect_timeout(timeouts.of_each_host(&config));
         if cache {
             // A pooler in between would refuse options; there the limit is kept on this side alone.
             let millis = timeouts.statement.as_millis();
@@ -110,20 +118,6 @@ impl Connector {
         let mut to_any = self.clone();
         to_any.config.target_session_attrs(TargetSessionAttrs::Any);
         to_any
-    }
-
-    /// Asks the server to end what is under way on a connection, which nobody waits for any more: behind a pooler
-    /// it would wait for a lock without end.
-    pub(crate) fn cancel(&self, connection: &Connection) {
-        let (token, tls, limit) =
-            (connection.client.cancel_token(), self.tls.clone(), self.timeouts.connect);
-        tokio::spawn(within(limit, async move {
-            // Who cannot be asked has lost the connection as well.
-            drop(match tls {
-                Some(tls) => token.cancel_query(tls).await,
-                None => token.cancel_query(NoTls).await,
-            });
-        }));
     }
 }
 
@@ -208,5 +202,20 @@ impl Connection {
         })?;
         known.insert(statement, prepared.clone());
         Ok(prepared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_does_not_answer_leaves_time_for_the_others() {
+        let second = Duration::from_secs(1);
+        let timeouts = Timeouts { connect: 5 * second, statement: second };
+        let of = |url: &str| timeouts.of_each_host(&url.parse().unwrap());
+        assert_eq!(of("host=a"), 5 * second);
+        assert_eq!(of("host=a,b"), 2 * second);
+        assert_eq!(of("postgres://u@a,b,c,d/e"), second);
     }
 }

@@ -150,10 +150,8 @@ impl Connections {
         let limit = statement.saturating_mul(before).saturating_add(statement / 4);
         let answer = within(limit, work).await;
         turn.under_way = None;
-        let answer = answer.unwrap_or_else(|elapsed| {
-            self.connector.cancel(&connection);
-            Err(Failure::Lost(elapsed.into()))
-        });
+        // Nobody asks the server to end it: it may wait for a standby, and to end that wait is to commit without one.
+        let answer = answer.unwrap_or_else(|elapsed| Err(Failure::Lost(elapsed.into())));
         if let Err(Failure::Lost(_) | Failure::Cut(_)) = answer {
             turn.slot().abandon(&connection);
         }

@@ -66,6 +66,15 @@ impl Dsn {
     /// Decides whether connections are encrypted. They are, unless they stay on this machine; and what
     /// is encrypted is also verified, because encryption towards a stranger protects nothing.
     pub(crate) fn encrypted(&self, plaintext_permitted: bool) -> Result<bool, OpenError> {
+        let encrypted = self.is_encrypted(plaintext_permitted)?;
+        if encrypted && self.config.get_hosts().is_empty() {
+            let text = "`hostaddr` alone has no name to check the server's certificate against: add `host`";
+            return Err(OpenError::InvalidUrl(text.into()));
+        }
+        Ok(encrypted)
+    }
+
+    fn is_encrypted(&self, plaintext_permitted: bool) -> Result<bool, OpenError> {
         match (self.encryption, self.remote()) {
             (Some(true), _) => Ok(true),
             (None, None) | (Some(false), None) => Ok(false),
@@ -143,13 +152,14 @@ mod tests {
         assert!(!encrypted("host=/var/run/postgresql user=u", false).unwrap());
         assert!(!encrypted("hostaddr=127.0.0.1 user=u", false).unwrap());
         for elsewhere in [
-            "hostaddr=10.0.0.5 user=u",
             "host=localhost hostaddr=10.0.0.5 user=u",
             "host=db.example hostaddr=127.0.0.1 user=u",
             "postgres://u@localhost/d?hostaddr=10.0.0.5",
         ] {
             assert!(encrypted(elsewhere, false).unwrap(), "{elsewhere}");
         }
+        let nameless = Dsn::parse("hostaddr=10.0.0.5 user=u").unwrap().encrypted(false);
+        assert!(matches!(nameless, Err(OpenError::InvalidUrl(_))), "{nameless:?}");
     }
 
     #[test]

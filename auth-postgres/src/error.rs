@@ -219,9 +219,7 @@ impl OpenError {
         let Some(code) = error.code() else {
             return if is_about_tls(&error) {
                 Self::Tls { host, source: error.into() }
-            } else if cause::<std::io::Error>(&error).is_none() {
-                // Not the network: it wants a password that the URL does not have, or a kind of proof that the driver
-                // does not know.
+            } else if is_about_proof(&error) {
                 Self::Refused { host, role: peer.role.clone(), source: error.into() }
             } else {
                 Self::Unreachable { host, source: error.into() }
@@ -245,6 +243,14 @@ impl OpenError {
         }
         Self::Failed { host, source: error.into() }
     }
+}
+
+/// Whether the server wants a password that the URL does not have, or a kind of proof that the driver does not know;
+/// the driver has no kind for it that can be matched.
+fn is_about_proof(error: &tokio_postgres::Error) -> bool {
+    let cause = StdError::source(error).map(ToString::to_string).unwrap_or_default();
+    let text = format!("{error} {cause}");
+    !error.is_closed() && ["password", "authentication"].iter().any(|word| text.contains(word))
 }
 
 /// What led to it, if that is a `T`.

@@ -82,8 +82,8 @@ impl PostgresOptions {
 
     /// How long a statement may take: 5 s unless told otherwise, four fifths of which it may wait for a lock. The
     /// server is told to give up then. If it does not, or a pooler in between does not pass that on, the call is
-    /// given up later, by as much as the statements before it on the same connection may take; the server is asked
-    /// to end what runs there, and the connection serves no further ones.
+    /// given up later, by as much as the statements before it on the same connection may take, and the connection
+    /// serves no further ones.
     #[must_use]
     pub fn statement_timeout(mut self, limit: Duration) -> Self {
         self.statement_timeout = limit;

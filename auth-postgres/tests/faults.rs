@@ -107,29 +107,6 @@ async fn a_commit_that_takes_too_long_is_given_up_by_the_server() {
     commit(&store, &[2]).await.unwrap();
 }
 
-/// As behind a pooler, which takes no settings of a connection: the server knows no limit there.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_given_up_does_not_go_on_at_the_server() {
-    let Some(server) = start("the end of what is given up", |setup| setup) else { return };
-    let schema = new_name();
-    let limited = options(server.url()).schema(&schema).connections(1, 1).statement_cache(false);
-    let store = limited.statement_timeout(Duration::from_millis(400)).connect().await.unwrap();
-    commit(&store, &[1]).await.unwrap();
-    let root = console(server.url()).await;
-    let lock = format!("BEGIN; LOCK TABLE {schema}.record IN EXCLUSIVE MODE");
-    root.batch_execute(&lock).await.unwrap();
-    let outcome = commit(&store, &[2]).await;
-    assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
-    let begun = Instant::now();
-    while waiting(&server).await > 0 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it still waits for the lock");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    root.batch_execute("ROLLBACK").await.unwrap();
-    assert!(!has(&store, 2).await);
-    commit(&store, &[2]).await.unwrap();
-}
-
 /// Whoever reads from a standby takes a token for good that was revoked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_comes_back_as_a_standby_is_not_used() {

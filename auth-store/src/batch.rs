@@ -210,7 +210,6 @@ pub enum When {
 ///     batch.write(write)
 /// }
 /// ```
-#[derive(Clone)]
 pub struct WriteTo<C>(Write, PhantomData<C>);
 
 /// A write to a record of class [`Main`](crate::Main).
@@ -222,6 +221,12 @@ impl<C: ClassMarker> WriteTo<C> {
     #[must_use]
     pub fn of(write: Write) -> Self {
         Self(write, PhantomData)
+    }
+}
+
+impl<C> Clone for WriteTo<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
     }
 }
 
@@ -247,10 +252,16 @@ impl<C> fmt::Debug for WriteTo<C> {
 
 /// What a [`BatchBuilder`] of the class `C` takes: a [`WriteTo`] that class, or a [`Write`] of which the type says
 /// nothing, and whose class is looked at when the batch is built.
-pub trait Writes<C>: Into<Write> {}
+pub trait Writes<C>: Into<Write> + sealed::Sealed {}
 
 impl<C> Writes<C> for WriteTo<C> {}
 impl<C> Writes<C> for Write {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<C> Sealed for super::WriteTo<C> {}
+    impl Sealed for super::Write {}
+}
 
 /// Builds a [`Batch`] of the class `C`.
 #[derive(Debug)]

@@ -124,7 +124,7 @@ impl Authorize {
         let mut cookies: Vec<CookieSpec> = browser.cookie().into_iter().collect();
         if let (true, Some(session)) = (self.policy.config.session_management, &session) {
             // Of one that began when nobody could ask for it, too.
-            cookies.push(check_session::cookie(&session.value, cx.now));
+            cookies.extend(check_session::cookies(&session.value, cx.now));
         }
         let answered = Answered { next, cookies };
         if writes.is_empty() {

@@ -200,7 +200,8 @@ impl Begun {
             session.join(client);
         }
         let watch = session.watch(cx);
-        let cookies = vec![cookie, check_session::cookie(&session, cx.now)];
+        let cookies =
+            [cookie].into_iter().chain(check_session::cookies(&session, cx.now)).collect();
         let write = match previous {
             Some(previous) => previous.replace(&session)?,
             None => LoginSession::at(&session.sign_in.sid).create(&session),

@@ -8,6 +8,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::client::{ClaimMapper, GrantType, ResponseType, SubjectType, TokenEndpointAuthMethod};
+use crate::provider::TokenPolicy;
 
 /// A client's metadata (RFC 7591 §2, OpenID Connect Dynamic Client Registration §2).
 ///
@@ -222,6 +223,21 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == TokenEndpointAuthMethod::None
+    }
+
+    /// For how long its access tokens count if they are signed; `None` if they are not.
+    pub(crate) fn signed_for(&self, tokens: &TokenPolicy) -> Option<Duration> {
+        let lifetime = self.access_token_lifetime(tokens.access_token_lifetime);
+        (self.format(tokens) == AccessTokenFormat::Jwt).then_some(lifetime)
+    }
+
+    /// The form of its access tokens.
+    pub(crate) fn format(&self, tokens: &TokenPolicy) -> AccessTokenFormat {
+        match self.subject_type {
+            SubjectType::Public => self.access_token_format.unwrap_or(tokens.access_token_format),
+            // A JWT would tell the client the subject by which it is looked up.
+            SubjectType::Pairwise => AccessTokenFormat::Opaque,
+        }
     }
 
     /// The lifetime of its access tokens, where the provider's is `default`.

@@ -62,7 +62,7 @@ impl Clients {
         client.check_outgoing(self.http.as_deref())?;
         client.check_subjects(self.config.pairwise_subjects.as_ref())?;
         client.check_encryption(self.config.encryption)?;
-        client.check_signing(self.keys.policy())?;
+        client.check_signing(self.keys.policy(), &self.config.tokens)?;
         self.check_sector(&client).await?;
         let method = client.token_endpoint_auth_method;
         let secret = match &client.secret {

@@ -1,7 +1,5 @@
 //! Checks a client's metadata before it is stored.
 
-use std::time::Duration;
-
 use auth_core::keys::KeyPolicy;
 use auth_core::{Forbidden, HttpClient, Scopes};
 use url::Url;
@@ -9,6 +7,7 @@ use url::Url;
 use crate::client::keys::check_keys;
 use crate::client::redirect_uri::{InvalidRedirectUri, RedirectUri};
 use crate::client::{AccessTokenFormat, Client, GrantType, ResponseType, TokenEndpointAuthMethod};
+use crate::provider::TokenPolicy;
 
 /// A client cannot be registered (RFC 7591 §3.2.2).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -188,7 +187,11 @@ impl Client {
     }
 
     /// Whether the provider can sign for it, and keeps keys for as long as what they signed.
-    pub(crate) fn check_signing(&self, keys: &KeyPolicy) -> Result<(), InvalidClient> {
+    pub(crate) fn check_signing(
+        &self,
+        keys: &KeyPolicy,
+        tokens: &TokenPolicy,
+    ) -> Result<(), InvalidClient> {
         let refuse = |member, reason| {
             let client_id = self.client_id.to_string();
             Err(InvalidClient::Metadata { client_id, member, reason })
@@ -205,7 +208,7 @@ impl Client {
                 "the provider has no key of this algorithm: add it by `.signing_keys(|keys| …)`",
             );
         }
-        if self.access_token_lifetime(Duration::ZERO) > keys.keep_after {
+        if self.signed_for(tokens).is_some_and(|lifetime| lifetime > keys.keep_after) {
             return refuse(
                 "access_token_lifespan",
                 "its tokens would outlive the keys that sign them: have shorter ones, or raise `keep_after` in \

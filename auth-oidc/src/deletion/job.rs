@@ -95,7 +95,6 @@ impl DeleteClient {
         let belongs = |value: &Value, id: &str| value["client_id"] == id;
         let among = |range, grants| Phase::Among { range, belongs, grants };
         let mut phases = vec![
-            assertions(Class::Main),
             // Where earlier versions had them.
             assertions(Class::Side),
             Phase::Indexed { index: ByRelation::CODES_OF_CLIENT, grants: false },
@@ -110,6 +109,8 @@ impl DeleteClient {
             phases.push(among(Consent::range(&[]), false));
             phases.push(among(AuthorizationCode::range(&[]), false));
         }
+        // Last: the number of a phase is stored, and earlier versions count without this one.
+        phases.push(assertions(Class::Main));
         phases
     }
 }

@@ -52,7 +52,6 @@ impl RedeemCode {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
-        let code = self.code(facts)?;
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if !client.client().may_use(GrantType::AuthorizationCode) {
             let text = "the client is not registered for the authorization_code grant";
@@ -64,7 +63,7 @@ impl RedeemCode {
             refusal.by_parameter("RFC 6749 §4.1.2", "code", &self.request.form)
         };
         let handle = self.handle.as_ref().ok_or_else(unknown)?;
-        let code = code.ok_or_else(unknown)?;
+        let code = facts.read(&AuthorizationCode::at(&handle.digest))?.ok_or_else(unknown)?;
         if code.value.used {
             return Ok(self.replayed(handle, &code, facts, cx)?);
         }
@@ -116,17 +115,6 @@ impl RedeemCode {
         }
         batch = access.into_iter().fold(batch, auth_core::store::BatchBuilder::write);
         Ok(Outcome::commit(batch, Ok(response))?)
-    }
-
-    /// The code, if there is one. Whose it is will be needed, and is asked for first, so that the rest is checked
-    /// once.
-    fn code(&self, facts: &Facts) -> Result<Option<Arc<Found<AuthorizationCode>>>, Need> {
-        let Some(handle) = &self.handle else { return Ok(None) };
-        let code = facts.read(&AuthorizationCode::at(&handle.digest))?;
-        if let Some(code) = code.as_ref().filter(|code| !code.value.used) {
-            active_identity(&code.value.sign_in.subject, facts)?;
-        }
-        Ok(code)
     }
 
     /// What the redeemer must show first: that it is the client, and where the answer went. A failure

@@ -49,7 +49,6 @@ impl Refresh {
         facts: &Facts,
         cx: &mut Cx<'_>,
     ) -> Result<Outcome<TokenResponse, Refusal>, Stop<Refusal>> {
-        self.prepare(facts)?;
         let client = authenticate::authenticate(&self.request.presented, facts, cx)?;
         if !client.client().may_use(GrantType::RefreshToken) {
             let text = "the client is not registered for the refresh_token grant";
@@ -114,16 +113,6 @@ impl Refresh {
         let batch = cx.batch().write(grant.unchanged());
         let batch = writes.into_iter().fold(batch, auth_core::store::BatchBuilder::write);
         Ok(Outcome::commit(batch, Ok(response))?)
-    }
-
-    /// Whose token it is will be needed, and is asked for first, so that the rest is checked once.
-    fn prepare(&self, facts: &Facts) -> Result<(), Need> {
-        let grant_id = self.handle.as_ref().and_then(|handle| handle.lineage.grant);
-        let Some(grant_id) = grant_id else { return Ok(()) };
-        if let Some(grant) = facts.read(&Grant::at(&grant_id))?.filter(|it| !it.value.revoked) {
-            active_identity(&grant.value.sign_in.subject, facts)?;
-        }
-        Ok(())
     }
 
     /// What is asked for, or all that was granted, as far as the client may still have it

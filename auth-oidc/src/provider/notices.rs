@@ -87,9 +87,7 @@ impl Deliver for DeliverNotices {
     /// What is signed for a client, or ends a session, is done by a provider of that tenant.
     fn knows(&self, tenant: TenantId, message: &Message) -> bool {
         match message.name.as_str() {
-            // Who cannot send leaves it to a replica that can.
-            LogoutNotice::NAME => tenant == self.tenant.id && self.http.is_some(),
-            SessionExpiry::NAME => tenant == self.tenant.id,
+            LogoutNotice::NAME | SessionExpiry::NAME => tenant == self.tenant.id,
             _ => self.events.knows(tenant, message),
         }
     }

@@ -1,11 +1,11 @@
 "use strict";
 // OpenID Connect Session Management 1.0 §3.2. A message is "client_id session_state"; the answer "unchanged", "changed" or "error".
-const name = `${document.documentElement.dataset.cookie}=`;
+const name = document.documentElement.dataset.cookie;
+const cookie = (name) => document.cookie.split("; ").find((it) => it.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 const browserState = () => {
-  const cookie = document.cookie.split("; ").find((cookie) => cookie.startsWith(name))?.slice(name.length) ?? "";
-  const [state, until] = cookie.split(".");
+  const until = cookie(`${name}_until`);
   // A session that has ended by itself is none.
-  return Date.now() < until * 1000 ? state : "";
+  return until && Date.now() >= until * 1000 ? "" : cookie(name);
 };
 const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

@@ -1,6 +1,8 @@
 //! Session management (OpenID Connect Session Management 1.0): a client's page asks a frame of the provider, without a
 //! request, whether the person is still signed in.
 
+use std::time::Duration;
+
 use auth_core::http::CookieSpec;
 use auth_core::{ClientId, SessionId, Timestamp};
 use base64::Engine as _;
@@ -13,6 +15,10 @@ use crate::session::login_session::LoginSession;
 /// The cookie that the frame's script compares with: which session the browser is in (§3.2, the OP browser state).
 pub(crate) const COOKIE: &str = "auth_browser_state";
 
+/// The second at which the session ends by itself. In a cookie of its own, which earlier versions neither send nor
+/// read.
+const UNTIL: &str = "auth_browser_state_until";
+
 /// The frame's script, which does what [`session_state`] does.
 pub(crate) const SCRIPT: &str = include_str!("check_session.js");
 
@@ -21,11 +27,19 @@ fn browser_state(sid: &SessionId) -> String {
     hash(&["browser state", &sid.to_string()])
 }
 
-/// The cookie of a browser that is signed in, with the second at which that ends by itself.
-pub(crate) fn cookie(session: &LoginSession, now: Timestamp) -> CookieSpec {
+/// The cookies of a browser that is signed in.
+pub(crate) fn cookies(session: &LoginSession, now: Timestamp) -> [CookieSpec; 2] {
     let max_age = session.remember.then(|| session.expires_at.since(now));
     let (state, until) = (browser_state(&session.sign_in.sid), session.expires_at.as_secs());
-    CookieSpec::for_frames(COOKIE, format!("{state}.{until}"), max_age)
+    [
+        CookieSpec::for_frames(COOKIE, state, max_age),
+        CookieSpec::for_frames(UNTIL, until.to_string(), max_age),
+    ]
+}
+
+/// What takes them away.
+pub(crate) fn removals() -> [CookieSpec; 2] {
+    [COOKIE, UNTIL].map(|name| CookieSpec::for_frames(name, "", Some(Duration::ZERO)))
 }
 
 /// The parameter of an authentication response (§2); `None` if the client has no origin that could ask.

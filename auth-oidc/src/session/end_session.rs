@@ -1,7 +1,5 @@
 //! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0).
 
-use std::time::Duration;
-
 use auth_core::challenge::Pending;
 use auth_core::decision::{Asks, Cx, Decision, Facts, Need, Outcome, Unavailable};
 use auth_core::http::{CookieSpec, Form};
@@ -189,12 +187,11 @@ impl Decision for EndSession {
 
 /// What a browser forgets that is signed out.
 fn removals(policy: &Policy) -> Vec<CookieSpec> {
-    let session = CookieSpec::removal(LoginSession::COOKIE);
-    let state = CookieSpec::for_frames(check_session::COOKIE, "", Some(Duration::ZERO));
-    match policy.config.session_management {
-        true => vec![session, state],
-        false => vec![session],
+    let mut removals = vec![CookieSpec::removal(LoginSession::COOKIE)];
+    if policy.config.session_management {
+        removals.extend(check_session::removals());
     }
+    removals
 }
 
 /// The browser comes back from a logout question.

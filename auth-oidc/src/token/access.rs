@@ -11,7 +11,7 @@ use auth_core::{ClientId, GrantId, Identity, Scopes, SessionId, Subject, Timesta
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::client::{AccessTokenFormat, ClaimTarget, Client, SubjectType};
+use crate::client::{AccessTokenFormat, ClaimTarget, Client};
 use crate::provider::Config;
 use crate::token::claims::{ClaimRequest, without_reserved};
 use crate::token::grant::{Generations, Grant};
@@ -124,14 +124,7 @@ impl AccessRequest<'_> {
         }
         let expires_in =
             self.client.access_token_lifetime(self.config.tokens.access_token_lifetime);
-        let format = match self.client.subject_type {
-            SubjectType::Public => {
-                self.client.access_token_format.unwrap_or(self.config.tokens.access_token_format)
-            }
-            // A JWT would tell the client the subject by which it is looked up.
-            SubjectType::Pairwise => AccessTokenFormat::Opaque,
-        };
-        match format {
+        match self.client.format(&self.config.tokens) {
             AccessTokenFormat::Opaque => Ok(self.opaque(audience, claims, expires_in, cx)),
             AccessTokenFormat::Jwt => self.jwt(audience, claims, expires_in, facts, cx),
         }

@@ -144,7 +144,7 @@ async fn a_signing_key_must_fit_its_algorithm() {
 
 /// Whose tokens outlive the keys.
 fn with_long_tokens() -> Client {
-    let mut client = web();
+    let mut client = web().access_token_format(AccessTokenFormat::Jwt);
     client.access_token_lifespan = Some(60 * 86_400);
     client
 }
@@ -153,6 +153,9 @@ fn with_long_tokens() -> Client {
 async fn a_client_is_registered_only_if_its_tokens_can_be_signed() {
     let provider = complete(LOOPBACK).development().build().await.unwrap();
     provider.clients().put(web()).await.unwrap();
+    // No key signs these.
+    let opaque = with_long_tokens().access_token_format(AccessTokenFormat::Opaque);
+    provider.clients().put(opaque).await.unwrap();
     for (client, member) in [
         (web().id_token_alg(SigningAlgorithm::Ps256), "id_token_signed_response_alg"),
         (web().userinfo_alg(SigningAlgorithm::EdDsa), "userinfo_signed_response_alg"),

@@ -78,9 +78,9 @@ impl ProviderBuilder {
     /// Lifetimes that nobody can mean, or that would let a key go before what it signed.
     pub(super) fn check_lifetimes(&self, problems: &mut Vec<Problem>) {
         let Config { tokens, refresh, sessions, .. } = &self.config;
-        let default = tokens.access_token_lifetime;
-        let of_clients = self.clients.iter().map(|client| client.access_token_lifetime(default));
-        let longest_signed = of_clients.fold(tokens.id_token_lifetime.max(default), Duration::max);
+        let of_clients = self.clients.iter().filter_map(|client| client.signed_for(tokens));
+        let of_all = tokens.id_token_lifetime.max(tokens.access_token_lifetime);
+        let longest_signed = of_clients.fold(of_all, Duration::max);
         let longest_session = sessions.lifetime.max(sessions.remembered_lifetime);
         let zero = Duration::ZERO;
         let rules = [

@@ -5,11 +5,15 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use super::worker::{MARK, Part, Task};
 use super::{CLIENTS, Call, History, Tally, Violation};
 
 const PROCESSES: u8 = 2;
+
+/// How long a process may take to begin, or for what it has to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs histories on one database from two processes, and checks them: see the [module](super).
 pub struct ProcessHistories {
@@ -69,8 +73,14 @@ impl ProcessHistories {
             let task = Task { seed: self.seed, clients };
             Worker::start((self.start)(), &task, sender.clone())
         });
-        let workers = workers.collect::<Result<_, _>>()?;
+        let workers: Vec<Worker> = workers.collect::<Result<_, _>>()?;
         drop(sender);
+        for _ in &workers {
+            match next(&parts)? {
+                Told::Ready => {}
+                Told::Part(_) => return Err(ended("a process did not wait for the other")),
+            }
+        }
         let (seed, at_once) = (self.seed, self.at_once);
         Run { workers, parts, under_way: HashMap::new(), seed, at_once }.check(self.rounds)
     }
@@ -78,6 +88,16 @@ impl ProcessHistories {
 
 fn ended(cause: impl fmt::Display) -> Violation {
     Violation::Ended { cause: cause.to_string() }
+}
+
+/// What a process tells.
+enum Told {
+    Ready,
+    Part(Part),
+}
+
+fn next(parts: &Receiver<Result<Told, Violation>>) -> Result<Told, Violation> {
+    parts.recv_timeout(PATIENCE).map_err(|_| ended("a process tells nothing any more"))?
 }
 
 /// The process of a client.
@@ -88,7 +108,7 @@ fn process(client: u8) -> u8 {
 /// The processes, and the histories of which not all parts have come yet.
 struct Run {
     workers: Vec<Worker>,
-    parts: Receiver<Result<Part, Violation>>,
+    parts: Receiver<Result<Told, Violation>>,
     under_way: HashMap<u64, (u8, History)>,
     seed: u64,
     at_once: usize,
@@ -110,7 +130,7 @@ impl Run {
             if self.under_way.is_empty() {
                 return Ok(tally);
             }
-            let Part { number, calls } = self.parts.recv().map_err(ended)??;
+            let Told::Part(Part { number, calls }) = next(&self.parts)? else { continue };
             let entry = self.under_way.entry(number).or_default();
             entry.0 += 1;
             entry.1.calls.extend(calls);
@@ -142,7 +162,7 @@ impl Worker {
     fn start(
         mut command: Command,
         task: &Task,
-        parts: Sender<Result<Part, Violation>>,
+        parts: Sender<Result<Told, Violation>>,
     ) -> Result<Self, Violation> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(ended)?;
@@ -151,17 +171,16 @@ impl Worker {
         let mut worker = Self { process, numbers };
         let task = serde_json::to_string(task).map_err(ended)?;
         writeln!(worker.numbers, "{task}").map_err(ended)?;
-        // A test that runs as this process prints lines of its own.
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok).filter_map(|line| {
-            let (_, told) = line.split_once(MARK)?;
-            Some(told.to_owned())
-        });
-        if lines.next().as_deref() != Some("ready") {
-            return Err(ended("a process did not open the database"));
-        }
         std::thread::spawn(move || {
+            // A test that runs as this process prints lines of its own.
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
             for line in lines {
-                if parts.send(serde_json::from_str(&line).map_err(ended)).is_err() {
+                let Some((_, told)) = line.split_once(MARK) else { continue };
+                let told = match told {
+                    "ready" => Ok(Told::Ready),
+                    part => serde_json::from_str(part).map(Told::Part).map_err(ended),
+                };
+                if parts.send(told).is_err() {
                     return;
                 }
             }

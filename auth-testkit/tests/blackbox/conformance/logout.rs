@@ -98,8 +98,7 @@ blackbox! {
         let salt = session_state.split_once('.').unwrap().1.to_owned();
         let by_the_frame = |browser: &Browser| {
             let state = browser.cookie("auth_browser_state").unwrap_or_default();
-            let state = state.split('.').next().unwrap_or_default();
-            let text = ["web", &suite.origin, state, &salt].join(" ");
+            let text = ["web", &suite.origin, &state, &salt].join(" ");
             let digest = digest::digest(&digest::SHA256, text.as_bytes());
             format!("{}.{salt}", URL_SAFE_NO_PAD.encode(digest))
         };
