@@ -209,14 +209,16 @@ impl Client {
             && response_type.grant_types().into_iter().all(|grant_type| self.may_use(grant_type))
     }
 
-    /// What signs answers for it, where it is not the provider's default.
-    pub(crate) fn signed_by(&self) -> impl Iterator<Item = SigningAlgorithm> + use<> {
+    /// What signs answers for it, where it is not the provider's default: each member with its algorithm.
+    pub(crate) fn signed_by(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, SigningAlgorithm)> + use<> {
         let registered = [
-            self.id_token_signed_response_alg,
-            self.userinfo_signed_response_alg,
-            self.introspection_signed_response_alg,
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
         ];
-        registered.into_iter().flatten()
+        registered.into_iter().filter_map(|(member, alg)| Some((member, alg?)))
     }
 
     /// Whether it cannot authenticate.

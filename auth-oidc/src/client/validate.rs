@@ -196,13 +196,8 @@ impl Client {
             let client_id = self.client_id.to_string();
             Err(InvalidClient::Metadata { client_id, member, reason })
         };
-        let registered = [
-            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
-            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg),
-            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
-        ];
-        let unknown = |alg: &Option<_>| alg.is_some_and(|alg| !keys.algorithms.contains(&alg));
-        if let Some((member, _)) = registered.iter().find(|(_, alg)| unknown(alg)) {
+        let known = |(_, alg): &(_, _)| keys.algorithms.contains(alg);
+        if let Some((member, _)) = self.signed_by().find(|it| !known(it)) {
             return refuse(
                 member,
                 "the provider has no key of this algorithm: add it by `.signing_keys(|keys| …)`",

@@ -28,3 +28,15 @@ pub(super) fn public(json: Bytes) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_may_be_kept_for_as_long_as_keys_are_published_before_they_sign() {
+        let response = public(Bytes::new());
+        let said = response.headers()[header::CACHE_CONTROL].to_str().unwrap();
+        assert_eq!(said, format!("public, max-age={}", MAX_AGE.as_secs()));
+    }
+}

@@ -40,7 +40,7 @@ impl ProviderBuilder {
         let wanted = &self.keys.algorithms;
         for algorithm in [self.config.tokens.signing_algorithm]
             .into_iter()
-            .chain(self.clients.iter().flat_map(Client::signed_by))
+            .chain(self.clients.iter().flat_map(Client::signed_by).map(|(_, algorithm)| algorithm))
         {
             if !wanted.contains(&algorithm) {
                 problems.push(Problem::NoKeyFor(algorithm));
